@@ -1,0 +1,326 @@
+"""vocab.txt -> Tokenizer: WordPiece ids equal to those of PaddleNLP's ErnieTokenizer and BertTokenizer, without Paddle.
+
+PaddleNLP cuts text in five steps: drop control characters, isolate CJK characters, lower-case and strip accents
+(uncased models only), isolate punctuation *and* symbols, then match the longest word pieces. The ready-made BERT steps
+of `tokenizers` do not isolate all symbols and carry other Unicode tables, so the steps are written here as regular
+expressions. Their character classes are made from `unicodedata`, the table that PaddleNLP reads too, and are spelled
+out as ranges of code points: a saved tokenizer.json is complete and means the same with every version of Python and of
+`tokenizers` that reads it later.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import tokenizers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
+
+from prompt_kit.errors import TokenizationError
+
+logger = logging.getLogger(__name__)
+
+TOKENIZER_FILE = "tokenizer.json"
+SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
+FAMILIES = ("ernie", "bert")
+
+# A longer word is one [UNK], as in every BERT tokenizer.
+_MAX_WORD_CHARACTERS = 100
+
+# The blocks that BERT isolates as "Chinese characters"; kana and Hangul are not among them.
+_CJK = (
+    r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}"
+    r"\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
+)
+# PaddleNLP counts these letters and numbers as symbols: ² µ º Ø ŋ Ʊ 〇. (U+00AD is on its list too, but as a control
+# character it is dropped before the list is read.)
+_EXTRA_SYMBOLS = r"\x{B2}\x{B5}\x{BA}\x{D8}\x{14B}\x{1B1}\x{3007}"
+
+_SURROGATES = re.compile(r"[\uD800-\uDFFF]")
+
+# tokenizer_class (init_class in older files) -> family. Beside a vocab.txt, RobertaTokenizer is the Chinese one.
+_CLASSES = {
+    "ErnieTokenizer": "ernie",
+    "ErnieFastTokenizer": "ernie",
+    "BertTokenizer": "bert",
+    "BertTokenizerFast": "bert",
+    "BertFastTokenizer": "bert",
+    "RobertaTokenizer": "bert",
+    "RobertaChineseTokenizer": "bert",
+    "ElectraTokenizer": "bert",
+    "ElectraTokenizerFast": "bert",
+}
+_OTHER_MODELS = ("*.model", "merges.txt", "vocab.json")
+
+
+def _serial_in_child() -> None:
+    # The Rust thread pool does not survive a fork; a child that waits for it would hang.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+if "TOKENIZERS_PARALLELISM" not in os.environ:
+    # Threads here, none in forked children, and no warning about it. A value set by the user is left alone.
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_serial_in_child)
+
+
+class Tokenizer:
+    """Text -> WordPiece ids. Adds no special tokens; special tokens that a text spells are ordinary word pieces.
+
+    Build one with :meth:`from_vocab`, :meth:`from_pretrained` or :meth:`from_file`. It can be pickled.
+    """
+
+    def __init__(self, backend: tokenizers.Tokenizer, source: str) -> None:
+        """Wrap a WordPiece `backend`; `source` names where it came from in error messages."""
+        missing = [token for token in SPECIAL_TOKENS if backend.token_to_id(token) is None]
+        if missing:
+            raise TokenizationError(
+                f"{source}: the vocabulary lacks {', '.join(missing)}; "
+                f"expected all of {', '.join(SPECIAL_TOKENS)}: use a masked language model of the ERNIE or BERT family"
+            )
+        self._backend = backend
+        self.pad_id, self.cls_id, self.sep_id, self.mask_id, self.unk_id = map(backend.token_to_id, SPECIAL_TOKENS)
+
+    @classmethod
+    def from_vocab(
+        cls, vocab: Union[str, Path, Sequence[str]], lowercase: bool = True, family: str = "ernie"
+    ) -> Tokenizer:
+        """Build from a vocab.txt (its path) or from a list of word pieces, the position being the id.
+
+        `lowercase` also strips accents, as BERT does. `family` is "ernie" or "bert"; both cut text in the same way, and
+        RoBERTa-Chinese and ELECTRA are "bert". Raises TokenizationError when the file or a special token is missing.
+        """
+        if family not in FAMILIES:
+            raise TokenizationError(f"unknown tokenizer family {family!r}: expected one of {', '.join(FAMILIES)}")
+        if isinstance(vocab, (str, Path)):
+            source = os.path.abspath(vocab)
+            pieces: Sequence[str] = _read_vocab(source)
+        else:
+            source, pieces = "list of word pieces", vocab
+        backend = tokenizers.Tokenizer(
+            models.WordPiece(
+                _number(pieces),
+                unk_token="[UNK]",
+                continuing_subword_prefix="##",
+                max_input_chars_per_word=_MAX_WORD_CHARACTERS,
+            )
+        )
+        removed, marks, spaces, isolated = _character_classes()
+        steps = [normalizers.Replace(Regex(removed), "")]
+        if lowercase:
+            # Lowercase works character by character, so there is no final sigma: PaddleNLP's does too.
+            steps += [normalizers.Lowercase(), normalizers.NFD(), normalizers.Replace(Regex(marks), "")]
+        backend.normalizer = normalizers.Sequence(steps)
+        # One pass finds the words: an isolated character, or a run of anything else that is not a space.
+        word = f"[{isolated}]|[^{isolated}{spaces}]+"
+        backend.pre_tokenizer = pre_tokenizers.Split(Regex(word), behavior="removed", invert=True)
+        backend.decoder = decoders.WordPiece(prefix="##", cleanup=False)
+        return cls(backend, source)
+
+    @classmethod
+    def from_pretrained(cls, folder: Union[str, Path]) -> Tokenizer:
+        """Build from a model folder: our tokenizer.json, else vocab.txt with do_lower_case of tokenizer_config.json.
+
+        A tokenizer.json of other make, which would turn a `[MASK]` in a text into the mask, is passed over for the
+        vocab.txt. Raises TokenizationError when there is no vocabulary, or one of SentencePiece, BPE or another class.
+        """
+        folder = Path(os.path.abspath(folder))
+        if not folder.is_dir():
+            raise TokenizationError(f"no such folder: {folder}; expected one with {TOKENIZER_FILE} or vocab.txt")
+        # PaddleNLP's own cache calls the file ernie_3.0_base_zh_vocab.txt and the like.
+        vocabs = [folder / "vocab.txt"] if (folder / "vocab.txt").is_file() else sorted(folder.glob("*vocab.txt"))
+        saved = folder / TOKENIZER_FILE
+        if saved.is_file() and not (vocabs and _matches_special_tokens(saved)):
+            return cls.from_file(saved)
+        if len(vocabs) == 1:
+            lowercase, family = _read_config(folder / "tokenizer_config.json")
+            return cls.from_vocab(vocabs[0], lowercase=lowercase, family=family)
+        if vocabs:
+            names = ", ".join(path.name for path in vocabs)
+            raise TokenizationError(f"{folder} has several vocabularies ({names}): keep one, named vocab.txt")
+        others = sorted(path.name for pattern in _OTHER_MODELS for path in folder.glob(pattern))
+        if others:
+            raise TokenizationError(
+                f"{folder} holds a SentencePiece or BPE tokenizer ({', '.join(others)}), which is not supported: "
+                "use a model with a vocab.txt of the ERNIE or BERT family"
+            )
+        raise TokenizationError(f"no vocabulary in {folder}: expected {TOKENIZER_FILE} or vocab.txt")
+
+    @classmethod
+    def from_file(cls, path: Union[str, Path]) -> Tokenizer:
+        """Read a tokenizer.json written by :meth:`save`; TokenizationError when it is missing, corrupt or foreign."""
+        path = os.path.abspath(path)
+        text, config = _read_json(path)
+        kind = config["model"].get("type") if isinstance(config.get("model"), dict) else None
+        if kind != "WordPiece":
+            raise TokenizationError(f"{path}: a {kind or 'nameless'} tokenizer is not supported, expected WordPiece")
+        if config.get("added_tokens"):
+            raise TokenizationError(
+                f"{path} matches special tokens inside a text, so it was not written by prompt-kit: "
+                "put the model's vocab.txt beside it, or save it again from there"
+            )
+        try:
+            backend = tokenizers.Tokenizer.from_str(text)
+        except Exception as error:  # the Rust side raises bare Exception
+            raise TokenizationError(f"{path} is not a usable tokenizer file: {_one_line(error)}") from None
+        backend.no_padding()
+        backend.no_truncation()
+        return cls(backend, path)
+
+    @property
+    def vocab_size(self) -> int:
+        """V: one more than the highest id."""
+        return self._backend.get_vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of one text, without special tokens. Text of any length and content, lone surrogates included."""
+        try:
+            return self._backend.encode(text, add_special_tokens=False).ids
+        except (UnicodeEncodeError, TypeError):
+            return self._backend.encode(_without_surrogates(text), add_special_tokens=False).ids
+
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """Ids of many texts, in order: the same as `[encode(text) for text in texts]`, on all cores."""
+        if isinstance(texts, str):
+            raise TypeError("encode_batch takes a list of texts; for one text call encode")
+        texts = list(texts)
+        try:
+            encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        except (UnicodeEncodeError, TypeError):
+            texts = [_without_surrogates(text) for text in texts]
+            encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Word pieces joined by spaces, `##` pieces glued to the one before; special tokens are kept."""
+        return self._backend.decode([int(i) for i in ids], skip_special_tokens=False)
+
+    def token_to_id(self, token: str) -> Optional[int]:
+        """The id of a word piece, None when the vocabulary lacks it."""
+        return self._backend.token_to_id(token)
+
+    def id_to_token(self, token_id: int) -> Optional[str]:
+        """The word piece of an id, None when the id is out of range."""
+        return self._backend.id_to_token(int(token_id)) if token_id >= 0 else None
+
+    def save(self, path: Union[str, Path]) -> None:
+        """Write a complete tokenizer.json at `path`; a reader sees the old file or the new one, never half of one."""
+        path = os.path.abspath(path)
+        aside = f"{path}.{os.getpid()}.tmp"
+        try:
+            with open(aside, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(self._backend.to_str())
+            os.replace(aside, path)
+        except OSError as error:
+            raise TokenizationError(f"cannot write {path}: {error.strerror or error}") from None
+        finally:
+            if os.path.exists(aside):
+                os.remove(aside)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(vocab_size={self.vocab_size})"
+
+
+@cache
+def _character_classes() -> tuple[str, str, str, str]:
+    """Classes of characters: to drop, accents (both in brackets), spaces, isolated (both without brackets)."""
+    runs = []  # (first, last, category), some 3,400 of them
+    first = 0
+    for category, run in groupby(map(unicodedata.category, map(chr, range(0x110000)))):
+        last = first + sum(1 for _ in run) - 1
+        runs.append((first, last, category))
+        first = last + 1
+
+    def ranges(*categories: str) -> str:
+        return "".join(rf"\x{{{a:X}}}-\x{{{b:X}}}" for a, b, category in runs if category.startswith(categories))
+
+    # Unassigned code points (Cn) count as control characters, so a newer emoji is dropped, not unknown. Surrogates
+    # (Cs) do not exist in UTF-8; encode() takes them out.
+    removed = rf"[{ranges('Cc', 'Cf', 'Cn', 'Co')}\x{{FFFD}}&&[^\t\n\r]]"
+    # Punctuation and symbols together cover all of ASCII that is neither letter, digit nor space.
+    return removed, f"[{ranges('Mn')}]", rf"\t\n\r{ranges('Z')}", ranges("P", "S") + _EXTRA_SYMBOLS + _CJK
+
+
+def _read_vocab(path: str) -> list[str]:
+    """One word piece per line, whatever the line ends."""
+    try:
+        with open(path, encoding="utf-8-sig") as stream:
+            return [line.rstrip("\n") for line in stream]
+    except OSError as error:
+        raise TokenizationError(f"cannot read the vocabulary {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise TokenizationError(
+            f"{path} is not UTF-8 text (byte {error.start}): expected one word piece per line"
+        ) from None
+
+
+def _number(pieces: Sequence[str]) -> dict[str, int]:
+    """Word piece -> id. Of a repeated piece the last id counts, as in PaddleNLP."""
+    vocab = {piece: number for number, piece in enumerate(pieces)}
+    taken = set(vocab.values())
+    # The ids of the earlier ones keep a name, with a space in it so that no text matches: vocab_size must not shrink.
+    vocab.update({f"[repeated {number}]": number for number in range(len(pieces)) if number not in taken})
+    return vocab
+
+
+def _read_json(path: str) -> tuple[str, dict[str, Any]]:
+    """The text of a JSON object and the object."""
+    try:
+        with open(path, encoding="utf-8-sig") as stream:
+            text = stream.read()
+        value = json.loads(text)
+    except OSError as error:
+        raise TokenizationError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:  # of decoding and of JSON
+        raise TokenizationError(f"{path} is not valid JSON: {_one_line(error)}") from None
+    if not isinstance(value, dict):
+        raise TokenizationError(f"{path}: expected a JSON object, got {type(value).__name__}")
+    return text, value
+
+
+def _matches_special_tokens(path: Path) -> bool:
+    """Whether a tokenizer.json would find special tokens inside a text; ours never does."""
+    return bool(_read_json(str(path))[1].get("added_tokens"))
+
+
+def _read_config(path: Path) -> tuple[bool, str]:
+    """(lowercase, family) of a tokenizer_config.json; settings that would cut text in another way are an error."""
+    if not path.is_file():
+        logger.info("no %s beside the vocabulary in %s: texts are lower-cased", path.name, path.parent)
+        return True, "ernie"
+    config = _read_json(str(path))[1]
+    name = config.get("tokenizer_class") or config.get("init_class") or "ErnieTokenizer"
+    if name not in _CLASSES:
+        raise TokenizationError(f"{path}: {name} is not supported, expected one of {', '.join(_CLASSES)}")
+    family = _CLASSES[name]
+    lowercase = config.get("do_lower_case", True)
+    if not isinstance(lowercase, bool):
+        raise TokenizationError(f"{path}: do_lower_case must be true or false, got {lowercase!r}")
+    usual = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
+    if family == "bert":  # ErnieTokenizer takes no notice of these
+        usual.update(do_basic_tokenize=True, tokenize_chinese_chars=True, strip_accents=lowercase)
+    for key, expected in usual.items():
+        value = config.get(key)
+        value = value.get("content") if isinstance(value, dict) else value
+        if value is not None and value != expected:
+            raise TokenizationError(f"{path}: {key} {value!r} is not supported, expected {expected!r}")
+    return lowercase, family
+
+
+def _without_surrogates(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"expected a text, got {type(text).__name__}")
+    return _SURROGATES.sub("", text)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
