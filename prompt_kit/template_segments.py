@@ -194,6 +194,8 @@ def _check_count(key: str, value: Value) -> None:
 
 def _check_words(key: str, text: Value) -> None:
     _check(isinstance(text, str) and bool(text.strip()), key, "a string with words in it", text)
+    if any("\ud800" <= char <= "\udfff" for char in text):  # how Python shows bytes on a command line that are no UTF-8
+        raise SegmentError("the words are not valid UTF-8, check the encoding of the terminal", key)
     for token, advice in _SPECIAL_TOKENS.items():
         if token in text:  # it would be tokenized as the plain characters that it is, which nobody means
             raise SegmentError(f"{token} is no special token inside words, {advice}", key)

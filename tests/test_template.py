@@ -192,6 +192,7 @@ ERRORS = [
     ),
     ("{'text': 'text_a'}{'hard': ", "' '}", "'hard' must be a string with words in it, got ' '"),
     ("{'text': 'text_a'}{'soft': ", "3}", "'soft' must be a string with words in it, got 3"),
+    ("{'text': 'text_a'}", "\udce4是{'mask'}", "the words are not valid UTF-8, check the encoding of the terminal"),
     ("{'text': 'text_a'}", "它[SEP]是{'mask'}", "[SEP] is no special token inside words, use {'sep'}"),
     ("{'text': 'text_a'}{'mask', 'length': ", "0}", "'length' must be a whole number of 1 or more, got 0"),
     ("{'text': 'text_a'}{'mask', 'length': ", "'2'}", "'length' must be a whole number of 1 or more, got '2'"),
