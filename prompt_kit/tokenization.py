@@ -44,6 +44,9 @@ _CJK = (
 # character it is dropped before the list is read.)
 _EXTRA_SYMBOLS = r"\x{B2}\x{B5}\x{BA}\x{D8}\x{14B}\x{1B1}\x{3007}"
 
+# The one character of Unicode 14 that is too young for the NFD of `tokenizers`, a vowel sign in Dives Akuru.
+_LATE_DECOMPOSITION = ("\U00011938", "\U00011935\U00011930")
+
 _SURROGATES = re.compile(r"[\uD800-\uDFFF]")
 
 # tokenizer_class (init_class in older files) -> family. Beside a vocab.txt, RobertaTokenizer is the Chinese one.
@@ -118,7 +121,8 @@ class Tokenizer:
         steps = [normalizers.Replace(Regex(removed), "")]
         if lowercase:
             # Lowercase works character by character, so there is no final sigma: PaddleNLP's does too.
-            steps += [normalizers.Lowercase(), normalizers.NFD(), normalizers.Replace(Regex(marks), "")]
+            steps += [normalizers.Lowercase(), normalizers.Replace(*_LATE_DECOMPOSITION), normalizers.NFD()]
+            steps += [normalizers.Replace(Regex(marks), "")]
         backend.normalizer = normalizers.Sequence(steps)
         # One pass finds the words: an isolated character, or a run of anything else that is not a space.
         word = f"[{isolated}]|[^{isolated}{spaces}]+"
