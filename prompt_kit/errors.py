@@ -1,4 +1,4 @@
-"""The exceptions of prompt-kit: one family, so that a script can turn a user's mistake into one line and exit code 2."""
+"""The exceptions of prompt-kit: one family, which a script turns into one line and exit code 2."""
 
 
 class PromptKitError(ValueError):

@@ -120,6 +120,12 @@ class Template:
             raise template_error(prompt, 0, str(error)) from None
         return cls((Text("text_a"), soft, Mask(num_masks)))
 
+    def without_encoders(self) -> Template:
+        """The same template with soft tokens that pass through no encoder."""
+        whole = merge_soft(self.segments)
+        plain = (replace(one, encoder=None, hidden_size=None) if isinstance(one, Soft) else one for one in whole)
+        return Template(tuple(plain))
+
     def __str__(self) -> str:
         """The canonical string: Template.parse(str(template)) == template."""
         return "".join(str(segment) for segment in self.segments)

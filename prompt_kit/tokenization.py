@@ -35,6 +35,9 @@ FAMILIES = ("ernie", "bert")
 # A longer word is one [UNK], as in every BERT tokenizer.
 _MAX_WORD_CHARACTERS = 100
 
+# Texts per call of the Rust side, whose results are some fifty times the size of the ids.
+_BATCH = 4096
+
 # The blocks that BERT isolates as "Chinese characters"; kana and Hangul are not among them.
 _CJK = (
     r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}"
@@ -197,6 +200,12 @@ class Tokenizer:
         if isinstance(texts, str):
             raise TypeError("encode_batch takes a list of texts; for one text call encode")
         texts = list(texts)
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), _BATCH):
+            ids += self._encode_some(texts[start : start + _BATCH])
+        return ids
+
+    def _encode_some(self, texts: list[str]) -> list[list[int]]:
         try:
             encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         except (UnicodeEncodeError, TypeError):

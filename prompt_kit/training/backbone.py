@@ -1,0 +1,193 @@
+"""Find and load the pretrained language model: a hub name, a folder, or the embedded default."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import paddle
+from paddle import nn
+
+from prompt_kit.errors import ConfigError
+from prompt_kit.tokenization import Tokenizer
+from prompt_kit.training.runtime import quiet
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_HUB_MODEL = "ernie-3.0-base-zh"
+EMBEDDED_NAME = "mini_zh"
+EMBEDDED_FOLDER = Path(__file__).resolve().parent.parent / "models" / EMBEDDED_NAME
+_HUB_HOST = "bj.bcebos.com"
+_ARCHITECTURES = {
+    "ErnieForMaskedLM": ("paddlenlp.transformers", "ErnieForMaskedLM", "ErnieConfig"),
+    "BertForMaskedLM": ("paddlenlp.transformers", "BertForMaskedLM", "BertConfig"),
+    "RobertaForMaskedLM": ("paddlenlp.transformers", "RobertaForMaskedLM", "RobertaConfig"),
+    "ElectraForMaskedLM": ("paddlenlp.transformers", "ElectraForMaskedLM", "ElectraConfig"),
+    "ElectraGenerator": ("paddlenlp.transformers", "ElectraForMaskedLM", "ElectraConfig"),
+}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A loaded language model and how it was chosen.
+
+    name: what the results record; reason: one phrase for the log; model: a PaddleNLP …ForMaskedLM in float32.
+    """
+
+    name: str
+    reason: str
+    model: nn.Layer
+    tokenizer: Tokenizer
+
+
+def load_backbone(name_or_path: Optional[str] = None) -> Backbone:
+    """Load the named model, or choose one.
+
+    Args:
+        name_or_path: a folder with config.json, weights and vocabulary; a PaddleNLP model name; or None, which means
+            ernie-3.0-base-zh if it is cached or if there is a GPU to train it, else the embedded mini_zh.
+
+    Raises:
+        ConfigError: the named model cannot be had. Nothing is left behind in PaddleNLP's cache.
+    """
+    if name_or_path is None:
+        return _load_default()
+    if name_or_path == EMBEDDED_NAME:
+        return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, "the embedded model, as asked")
+    if os.path.isdir(name_or_path):
+        return _load_folder(Path(name_or_path), name_or_path, "the folder given")
+    return _load_hub(name_or_path, "as asked")
+
+
+def _load_default() -> Backbone:
+    if _is_cached(DEFAULT_HUB_MODEL):
+        return _load_hub(DEFAULT_HUB_MODEL, "the default; its weights are cached")
+    why = "ernie-3.0-base-zh is not cached and there is no GPU to train it"
+    if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
+        try:
+            return _load_hub(DEFAULT_HUB_MODEL, "the default where there is a GPU")
+        except ConfigError as error:
+            why = f"ernie-3.0-base-zh cannot be had ({error})"
+    return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, f"the embedded default: {why}")
+
+
+def _load_folder(folder: Path, name: str, reason: str) -> Backbone:
+    where = folder.absolute()
+    if (folder / "prompt_config.json").is_file():
+        raise ConfigError(
+            f"--model_name_or_path {folder} is a folder that prompt-kit trained; to go on from it use "
+            f"--resume_from_checkpoint {folder}, or name a pretrained language model"
+        )
+    config = read_config(folder)
+    architecture = (config.get("architectures") or [config.get("init_class", "?")])[0]
+    tokenizer = Tokenizer.from_pretrained(folder)
+    model_class, _ = architecture_classes(architecture, str(where))
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.pdparams")):
+        raise ConfigError(f"{where} holds no weights; expected model.safetensors or model_state.pdparams")
+    try:
+        with quiet():
+            model = model_class.from_pretrained(str(folder), dtype="float32")
+    except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
+        raise ConfigError(f"cannot load the language model in {where}: {type(error).__name__}: {error}") from error
+    return Backbone(name, reason, model, tokenizer)
+
+
+def _load_hub(name: str, reason: str) -> Backbone:
+    from paddlenlp.transformers import AutoModelForMaskedLM, AutoTokenizer
+    from paddlenlp.utils.env import MODEL_HOME
+
+    known = _known_names()
+    if os.sep in name and (name.startswith((".", os.sep)) or name.count("/") > 1):
+        raise ConfigError(f"--model_name_or_path {name}: no such folder ({os.path.abspath(name)})")
+    if "/" not in name and name not in known:
+        close = difflib.get_close_matches(name, known, n=3) or [DEFAULT_HUB_MODEL]
+        raise ConfigError(
+            f"--model_name_or_path {name}: neither a folder ({os.path.abspath(name)}) nor a PaddleNLP model name; "
+            f"did you mean {', '.join(close)}, or {EMBEDDED_NAME} (embedded)?"
+        )
+    if not _is_cached(name):
+        _check_reachable(name)
+    home, before = Path(MODEL_HOME), _entries(Path(MODEL_HOME))
+    try:
+        with quiet():
+            model = AutoModelForMaskedLM.from_pretrained(name, dtype="float32")
+            hub_tokenizer = AutoTokenizer.from_pretrained(name)
+    except Exception as error:
+        for entry in _entries(home) - before:  # a failed download must not look like a cached model next time
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
+        raise ConfigError(
+            f"--model_name_or_path {name} cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0]}; "
+            f"check the name and the network, or give a folder"
+        ) from error
+    architecture_classes(type(model).__name__, name)
+    vocabulary = [hub_tokenizer.convert_ids_to_tokens(i) for i in range(len(hub_tokenizer.vocab))]
+    lowercase = bool(getattr(hub_tokenizer, "do_lower_case", True))
+    family = "bert" if type(hub_tokenizer).__name__.startswith("Bert") else "ernie"
+    return Backbone(name, reason, model, Tokenizer.from_vocab(vocabulary, lowercase=lowercase, family=family))
+
+
+def architecture_classes(architecture: str, where: str) -> tuple:
+    """(model class, config class) of a supported architecture."""
+    import importlib
+
+    if architecture not in _ARCHITECTURES:
+        raise ConfigError(
+            f"{where}: architecture '{architecture}' is not supported; expected one of {', '.join(sorted(_ARCHITECTURES))}"
+        )
+    module, model, config = _ARCHITECTURES[architecture]
+    package = importlib.import_module(module)
+    return getattr(package, model), getattr(package, config)
+
+
+def read_config(folder: Path) -> dict:
+    """config.json of a language model's folder."""
+    path = folder / "config.json"
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path.absolute()} is missing; expected a language model's folder (config, weights, vocab)"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{path.absolute()} cannot be read: {error}") from error
+
+
+def _known_names() -> list:
+    from paddlenlp.transformers import BertForMaskedLM, ElectraForMaskedLM, ErnieForMaskedLM, RobertaForMaskedLM
+
+    classes = (ErnieForMaskedLM, BertForMaskedLM, RobertaForMaskedLM, ElectraForMaskedLM)
+    return sorted({name for each in classes for name in each.pretrained_init_configuration})
+
+
+def _is_cached(name: str) -> bool:
+    from paddlenlp.utils.env import MODEL_HOME
+
+    folder = Path(MODEL_HOME) / name
+    weights = [*folder.glob("*.pdparams"), *folder.glob("*.safetensors")]
+    return bool(weights) and any(folder.glob("*vocab*"))
+
+
+def _entries(home: Path) -> set:
+    """Everything in PaddleNLP's model cache, two levels deep (hub names may hold a slash) and the lock files."""
+    return {*home.glob("*"), *home.glob("*/*"), *home.glob("*/*/*")} if home.is_dir() else set()
+
+
+def _check_reachable(name: str, timeout: float = 5.0) -> None:
+    """Fail within seconds where there is no way to the hub; PaddleNLP itself may hang in retries."""
+    if any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return
+    try:
+        socket.create_connection((_HUB_HOST, 443), timeout=timeout).close()
+    except OSError as error:
+        raise ConfigError(
+            f"--model_name_or_path {name} is not a folder, not cached, and cannot be downloaded ({_HUB_HOST}: {error}); "
+            f"connect to the network, give a folder, or use {EMBEDDED_NAME} (embedded)"
+        ) from None

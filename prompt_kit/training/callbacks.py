@@ -1,0 +1,83 @@
+"""What happens after each evaluation: remember the best, stop early, tell the user."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from paddlenlp.trainer import TrainerCallback
+from tqdm import tqdm
+
+
+class BestModelCallback(TrainerCallback):
+    """Have every evaluation that is the best so far saved, and stop after `patience` evaluations that are not.
+
+    Args:
+        patience: evaluations without a better score before training stops; 0 never stops.
+
+    The count is read off the state's log, which every checkpoint holds, so it survives a resume.
+    """
+
+    def __init__(self, patience: int):
+        self.patience = patience
+        self.training = False
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        self.training = True
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.training = False
+
+    def on_evaluate(self, args, state, control, metrics: dict[str, float], **kwargs):
+        if not self.training:  # an evaluation that the user asked for, with whatever model that is
+            return
+        scores = evaluation_scores(state.log_history, args.metric_for_best_model)
+        best = max(range(len(scores)), key=lambda i: (scores[i] if args.greater_is_better else -scores[i], -i))
+        if best == len(scores) - 1:
+            state.best_metric = scores[best]
+            state.best_model_checkpoint = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
+            control.should_save = True
+        elif self.patience and len(scores) - 1 - best >= self.patience:
+            control.should_training_stop = True
+
+
+def evaluation_scores(log_history, metric: str) -> list:
+    """The metric of every evaluation in the log, in order."""
+    key = metric if metric.startswith("eval_") else f"eval_{metric}"
+    return [entry[key] for entry in log_history if key in entry]
+
+
+class ProgressCallback(TrainerCallback):
+    """A bar over the steps (on a terminal) and one line an evaluation, on stderr."""
+
+    def __init__(self):
+        self.bar = None
+        self.loss = None
+
+    def on_train_begin(self, args, state, control, **kwargs):
+        if state.is_world_process_zero:
+            hidden = args.disable_tqdm or not sys.stderr.isatty()
+            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="training", disable=hidden)
+
+    def on_step_end(self, args, state, control, **kwargs):
+        if self.bar is not None:
+            self.bar.update(1)
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        self.loss = (logs or {}).get("loss", self.loss)
+
+    def on_evaluate(self, args, state, control, metrics: dict[str, float], **kwargs):
+        if self.bar is None:
+            return
+        loss = "" if self.loss is None else f"loss {self.loss:.4f}, "
+        best = " (best so far)" if control.should_save else ""
+        tqdm.write(
+            f"epoch {state.epoch:5.1f}, step {state.global_step}: {loss}dev loss {metrics['eval_loss']:.4f}, "
+            f"dev accuracy {metrics['eval_accuracy']:.4f}{best}",
+            file=sys.stderr,
+        )
+
+    def on_train_end(self, args, state, control, **kwargs):
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

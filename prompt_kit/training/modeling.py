@@ -1,0 +1,266 @@
+"""PromptModel: token ids, with soft prompts if any -> language model -> mask states -> label logits."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import paddle
+from paddle import nn
+
+from prompt_kit.atomic import replace_files
+from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.prompt_tokenizer import PromptTokenizer
+from prompt_kit.template import Template
+from prompt_kit.tokenization import Tokenizer
+from prompt_kit.training.backbone import architecture_classes, read_config
+from prompt_kit.training.heads import HEADS, ManualHead, SoftHead, masked_lm_head
+from prompt_kit.training.runtime import quiet
+from prompt_kit.training.soft_prompt import PromptEmbedding, SoftPrompt
+from prompt_kit.training.weights import load_safetensors, save_safetensors
+from prompt_kit.verbalizer import Verbalizer
+from prompt_kit.versions import installed_versions
+
+logger = logging.getLogger(__name__)
+
+CONFIG_FILE = "prompt_config.json"
+WEIGHTS_FILE = "model.safetensors"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class PromptModelConfig:
+    """What a PromptModel is, beside its language model and template.
+
+    head: `soft` or `manual`; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
+    """
+
+    head: str = "soft"
+    base_model: str = ""
+    mode: str = "prompt"
+
+    def __post_init__(self):
+        if self.head not in HEADS:
+            raise ConfigError(f"unknown verbalizer head '{self.head}'; expected one of {', '.join(HEADS)}")
+
+
+class PromptModel(nn.Layer):
+    """A masked language model that classifies by filling in the template's masks.
+
+    Before any training it predicts what the hard prompt with the pretrained head predicts: soft tokens start from
+    their words, the soft encoder is the identity, and the soft head starts from the label words' decoder rows.
+
+    Args:
+        backbone: a PaddleNLP ERNIE, BERT, RoBERTa or ELECTRA-generator …ForMaskedLM.
+        prompt_tokenizer: template and tokenizer.
+        verbalizer: labels and label words.
+        config: head and soft encoder.
+    """
+
+    freeze_dropout = False  # keep the language model in evaluation mode while training
+
+    def __init__(
+        self,
+        backbone: nn.Layer,
+        prompt_tokenizer: PromptTokenizer,
+        verbalizer: Verbalizer,
+        config: Optional[PromptModelConfig] = None,
+    ):
+        super().__init__()
+        self.config = config or PromptModelConfig()
+        self.prompt_tokenizer = prompt_tokenizer
+        self.verbalizer = verbalizer
+        self.backbone = backbone
+        self._check_sizes()
+        embedding = backbone.get_input_embeddings()
+        self.vocab_size, width = embedding.weight.shape
+        self._lm_head = masked_lm_head(backbone)
+        tokens = verbalizer.token_table(self.tokenizer, prompt_tokenizer.num_masks)
+        manual = ManualHead(self._lm_head, tokens, prompt_tokenizer.num_masks)
+        self.soft_prompt = None
+        if prompt_tokenizer.uses_soft:
+            self.soft_prompt = SoftPrompt(prompt_tokenizer.soft_tokens, width)
+            self.soft_prompt.start_from(embedding.weight)
+            backbone.set_input_embeddings(PromptEmbedding(embedding, self.soft_prompt))
+        self.head = manual
+        if self.config.head == "soft":
+            self.head = SoftHead(prompt_tokenizer.num_masks, len(verbalizer), width)
+            self.head.start_from(manual)
+        self._stop_unused()
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.prompt_tokenizer.tokenizer
+
+    @property
+    def template(self) -> Template:
+        return self.prompt_tokenizer.template
+
+    def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None, return_mask_states=False):
+        """Label logits.
+
+        Args:
+            input_ids, token_type_ids: [B, L] int64, padded with the pad id and 0.
+            mask_columns: [B, M] int64, the columns of the masks.
+            soft_ids: [B, L] int64, 0 for a word, n for soft token n; required if the template has soft tokens.
+            return_mask_states: also return the encoder's states at the masks, [B, M, H].
+
+        Returns:
+            [B, C] float32, or a tuple of that and the mask states.
+        """
+        if self.soft_prompt is not None:
+            input_ids = paddle.where(soft_ids > 0, soft_ids + (self.vocab_size - 1), input_ids)
+        encoder = getattr(self.backbone, self.backbone.base_model_prefix)
+        sequence = encoder(input_ids, token_type_ids=token_type_ids)
+        sequence = (
+            sequence if isinstance(sequence, paddle.Tensor) or not isinstance(sequence, (tuple, list)) else sequence[0]
+        )
+        # only the mask rows reach the head: [B, M, H] instead of [B, L, H], and [B, C] instead of [B, L, V]
+        states = paddle.take_along_axis(sequence, mask_columns.unsqueeze(-1), axis=1)
+        logits = self.head(self._lm_head.transform(states))
+        return (logits, states) if return_mask_states else logits
+
+    def train(self) -> None:
+        """Training mode; with `freeze_dropout` the language model stays in evaluation mode, however often this is called."""
+        super().train()
+        if self.freeze_dropout:
+            self.backbone.eval()
+
+    def language_model_parameters(self) -> list:
+        """Trainable parameters of the pretrained model."""
+        return [p for p in self.backbone.parameters() if not p.stop_gradient]
+
+    def prompt_parameters(self) -> list:
+        """Trainable parameters of the soft prompt, its encoder and the head."""
+        layers = [layer for layer in (self.soft_prompt, self.head) if layer is not None]
+        return [p for layer in layers for p in layer.parameters() if not p.stop_gradient]
+
+    def freeze_language_model(self) -> None:
+        """Train the prompt and the head alone."""
+        for parameter in self.backbone.parameters():
+            parameter.stop_gradient = True
+        if not self.prompt_parameters():
+            raise ConfigError(
+                "--freeze_plm leaves nothing to train: the template has no soft token and the verbalizer is manual; "
+                "use --verbalizer soft or a {'soft'} template, or drop --freeze_plm"
+            )
+
+    def _check_sizes(self) -> None:
+        limit = self.backbone.config.max_position_embeddings
+        length = self.prompt_tokenizer.max_seq_length
+        # RoBERTa's positions start behind the padding index
+        limit -= self.backbone.config.pad_token_id + 1 if self.backbone.base_model_prefix == "roberta" else 0
+        if length > limit:
+            raise ConfigError(
+                f"max_seq_length {length} exceeds the language model's {limit} positions; lower --max_seq_length"
+            )
+        rows = self.backbone.get_input_embeddings().weight.shape[0]
+        if self.tokenizer.vocab_size > rows:
+            raise ConfigError(
+                f"the vocabulary has {self.tokenizer.vocab_size} entries but the language model's embedding {rows}; "
+                "vocabulary and weights belong to different models"
+            )
+
+    def _stop_unused(self) -> None:
+        """Parameters that take no part in the label logits: no gradient, no optimizer state, no waiting in data parallel."""
+        unused = []
+        encoder = getattr(self.backbone, self.backbone.base_model_prefix)
+        if getattr(encoder, "pooler", None) is not None:
+            unused += encoder.pooler.parameters()
+        if self.config.head == "soft":
+            unused.append(self._lm_head.bias())
+        for parameter in unused:
+            parameter.stop_gradient = True
+
+    def save_pretrained(self, folder) -> None:
+        """Write the whole model into `folder`: weights (safetensors), configurations and tokenizer.
+
+        Files are written aside and then renamed, so a kill leaves the old files or the new ones.
+        """
+        with replace_files(Path(folder)) as staging:
+            save_safetensors(self._unique_state(), staging / WEIGHTS_FILE)
+            self.tokenizer.save(staging / "tokenizer.json")
+            write_json(
+                staging / "config.json",
+                {**_plain_config(self.backbone), "architectures": [type(self.backbone).__name__]},
+            )
+            write_json(staging / CONFIG_FILE, self.to_config())
+
+    def to_config(self) -> dict:
+        """What prompt_config.json of a training folder holds."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "mode": self.config.mode,
+            "base_model": self.config.base_model,
+            "prompt": self.prompt_tokenizer.to_config(),
+            "verbalizer": self.verbalizer.to_dict(),
+            "head": self.config.head,
+            "versions": installed_versions(),
+        }
+
+    @classmethod
+    def from_pretrained(cls, folder) -> PromptModel:
+        """Load a folder that `save_pretrained` (or train.py) wrote; needs nothing outside the folder, unpickles nothing.
+
+        Raises:
+            CheckpointError: the folder is missing, incomplete or of another format.
+        """
+        folder = Path(folder)
+        config = read_prompt_config(folder)
+        tokenizer = Tokenizer.from_pretrained(folder)
+        backbone_config = read_config(folder)
+        model_class, config_class = architecture_classes(backbone_config["architectures"][0], str(folder))
+        with quiet():
+            backbone = model_class(config_class.from_dict(backbone_config))
+        model = cls(
+            backbone,
+            PromptTokenizer.from_config(config["prompt"], tokenizer),
+            Verbalizer.from_dict(config["verbalizer"]),
+            PromptModelConfig(config["head"], config["base_model"], config["mode"]),
+        )
+        model.load_weights(folder)
+        model.eval()
+        return model
+
+    def load_weights(self, folder) -> None:
+        """Replace all weights by those in `folder`; every one must be there, in its shape."""
+        load_safetensors(self._unique_state(), Path(folder) / WEIGHTS_FILE)
+
+    def _unique_state(self) -> dict:
+        """Name -> parameter; tied weights once, buffers that can be derived not at all."""
+        return dict(self.named_parameters())
+
+
+def read_prompt_config(folder: Path) -> dict:
+    """prompt_config.json of a training folder, checked."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path.absolute()} is missing: not a folder that train.py finished; expected the --output_dir of a "
+            "finished run, or a checkpoint-N in it"
+        )
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            config = json.load(file)
+        version = config["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path.absolute()} is damaged: {error}") from error
+    if version != FORMAT_VERSION:
+        raise CheckpointError(f"{path.absolute()} has format {version}, this prompt-kit reads {FORMAT_VERSION}")
+    return config
+
+
+def _plain_config(backbone: nn.Layer) -> dict:
+    config = backbone.config.to_dict()
+    config.pop("paddlenlp_version", None)
+    return config
+
+
+def write_json(path: Path, content) -> None:
+    """Indented UTF-8 JSON."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=2, sort_keys=False)
+        file.write("\n")

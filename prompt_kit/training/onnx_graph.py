@@ -1,0 +1,187 @@
+"""A Paddle static graph on disk -> an ONNX model with our names, and its half-precision twin."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+
+from prompt_kit.bundle import OUTPUT_NAME, Shape
+from prompt_kit.cores import physical_cores
+from prompt_kit.errors import BundleError
+from prompt_kit.training.runtime import require
+
+# 17 is the first opset with LayerNormalization as one operator: a quarter fewer nodes, and in fp16 its mean, variance
+# and epsilon (1e-12, which fp16 cannot hold) stay inside the operator. onnxruntime reads it since 1.12.
+OPSET = 17
+
+
+def convert(model_file: Path, params_file: Path, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> Any:
+    """Convert model.json (or .pdmodel) and model.pdiparams to an onnx.ModelProto with exactly these inputs and outputs.
+
+    Raises BundleError when the graph has other inputs or paddle2onnx cannot convert it.
+    """
+    require("paddle2onnx", "export")
+    with silenced() as said:
+        try:
+            import onnx
+            import paddle2onnx
+
+            serialized = paddle2onnx.export(
+                str(model_file),
+                str(params_file),
+                None,
+                opset_version=OPSET,
+                auto_upgrade_opset=False,
+                # the default, polygraphy, pip-installs packages at run time
+                optimize_tool="None",
+            )
+            graph = onnx.load_from_string(serialized)
+            _name(graph.graph, inputs, outputs)
+            _fold_products(graph.graph)
+            _drop_unused(graph.graph)
+            onnx.checker.check_model(graph)
+        except BundleError:
+            raise
+        except Exception as error:  # paddle2onnx logs the cause and then fails with an UnboundLocalError
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]} {last_line(said())}"
+            raise BundleError(f"{model_file.absolute()} cannot be converted to ONNX: {reason}") from error
+    return graph
+
+
+def to_fp16(graph: Any) -> Any:
+    """The same model with half-precision weights and arithmetic; inputs and output keep their types."""
+    with silenced():
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        return convert_float_to_float16(copy.deepcopy(graph), keep_io_types=True)
+
+
+def open_onnx(path: Path) -> Callable[[Dict[str, np.ndarray]], np.ndarray]:
+    """arrays -> logits [B, C], run by onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = physical_cores()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions have no base class of their own
+        raise BundleError(f"onnxruntime cannot load the exported {path.name}: {last_line(str(error))}") from error
+    return lambda arrays: session.run([OUTPUT_NAME], arrays)[0]
+
+
+def _name(graph: Any, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
+    """Check the inputs' names, rename the output (paddle2onnx calls it fetch_name_0), and name the free dimensions."""
+    found = [value.name for value in graph.input]
+    if sorted(found) != sorted(inputs) or len(graph.output) != len(outputs):
+        raise BundleError(
+            f"the graph has inputs {found} and {len(graph.output)} output(s); expected {list(inputs)} and one, "
+            f"{', '.join(outputs)}: it was not exported from this template"
+        )
+    order = {name: place for place, name in enumerate(inputs)}
+    values = sorted(graph.input, key=lambda value: order[value.name])
+    values = [copy.deepcopy(value) for value in values]
+    del graph.input[:]
+    graph.input.extend(values)
+    for value, name in zip(graph.output, outputs):
+        _rename(graph, value.name, name)
+        value.name = name
+    for value in (*graph.input, *graph.output):
+        shape = {**inputs, **outputs}[value.name]
+        dims = value.type.tensor_type.shape.dim
+        if len(dims) != len(shape) or any(
+            isinstance(size, int) and dim.dim_value not in (0, size) for dim, size in zip(dims, shape)
+        ):
+            got = [dim.dim_value or "?" for dim in dims]
+            raise BundleError(
+                f"the graph's {value.name} has shape {got}, expected {list(shape)}: labels or masks differ"
+            )
+        for dim, size in zip(dims, shape):
+            dim.Clear()
+            if isinstance(size, int):
+                dim.dim_value = size
+            else:
+                dim.dim_param = size
+
+
+def _rename(graph: Any, old: str, new: str) -> None:
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                if name == old:
+                    names[place] = new
+
+
+def _fold_products(graph: Any) -> None:
+    """Multiply what is constant now: an embedding with a padding index comes as weights times a mask of their size."""
+    from onnx import numpy_helper
+
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    for node in [node for node in graph.node if node.op_type == "Mul"]:
+        if all(name in constants for name in node.input):
+            left, right = (numpy_helper.to_array(constants[name]) for name in node.input)
+            tensor = numpy_helper.from_array(left * right, node.output[0])
+            graph.initializer.append(tensor)
+            constants[tensor.name] = tensor
+            graph.node.remove(node)
+
+
+def _drop_unused(graph: Any) -> None:
+    """Remove constants that no node reads: onnxruntime would warn of each."""
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        if node.output[0] not in used:
+            graph.node.remove(node)
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    if len(kept) < len(graph.initializer):
+        kept = [copy.deepcopy(tensor) for tensor in kept]
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[Callable[[], str]]:
+    """Keep what Python and C++ print from the user; yields a function that returns what was said so far.
+
+    paddle2onnx prints from C++, so the file descriptors 1 and 2 themselves point elsewhere for the time.
+    """
+    streams: List[Any] = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    text = io.StringIO()
+    with tempfile.TemporaryFile() as file:
+        for stream in streams:
+            stream.flush()
+        kept = [(number, os.dup(number)) for number in (1, 2)]
+        try:
+            for number, _ in kept:
+                os.dup2(file.fileno(), number)
+            with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield lambda: text.getvalue() + _contents(file)
+        finally:
+            for number, saved in kept:
+                os.dup2(saved, number)
+                os.close(saved)
+
+
+def _contents(file: Any) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", errors="replace")
+
+
+def last_line(text: str) -> str:
+    """The last line that says something, cut to a readable length."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""

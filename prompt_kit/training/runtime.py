@@ -1,0 +1,82 @@
+"""Bring Paddle up: check that it is there, give it the cores and the fast CPU path, keep its import noise away.
+
+Imported first by `prompt_kit.training`: OMP_NUM_THREADS and MKL's path are read once, when Paddle's library is loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+import os
+import sys
+import warnings
+
+from prompt_kit.cores import physical_cores
+from prompt_kit.errors import DependencyError
+
+logger = logging.getLogger(__name__)
+
+
+def _is_amd() -> bool:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            return "AuthenticAMD" in file.read(4096)
+    except OSError:
+        return False
+
+
+def set_cpu_environment() -> dict:
+    """Set what Paddle's CPU libraries read at load time, where the user has not. Returns what was set."""
+    chosen = {}
+    processes = max(1, int(os.environ.get("PADDLE_TRAINERS_NUM", "1") or 1))
+    if "OMP_NUM_THREADS" not in os.environ:  # Paddle would pin itself to one thread
+        chosen["OMP_NUM_THREADS"] = str(max(1, physical_cores() // processes))
+    if _is_amd() and "MKL_DEBUG_CPU_TYPE" not in os.environ:  # MKL takes a slow path on AMD unless told otherwise
+        chosen["MKL_DEBUG_CPU_TYPE"] = "5"
+    chosen.setdefault("GLOG_minloglevel", os.environ.get("GLOG_minloglevel", "2"))
+    os.environ.update(chosen)
+    return chosen
+
+
+def require(module: str, extra: str = "cpu") -> None:
+    """Raise DependencyError, naming the extra to install, if `module` is not installed."""
+    if importlib.util.find_spec(module) is None:
+        raise DependencyError(
+            f"{module} is not installed; training and export need the extra '{extra}': "
+            f'pip install ".[{extra}]" in the clone, or pip install "prompt-kit[{extra}]" (GPU: see README, section GPU)'
+        )
+
+
+@contextlib.contextmanager
+def quiet():
+    """Keep warnings and stray prints of an import (ccache, distutils, thread count) from the user."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def start_paddle() -> None:
+    """Import paddle and paddlenlp quietly, with the CPU environment set, and hold PaddleNLP's logger at warnings."""
+    if "paddle" not in sys.modules:
+        chosen = set_cpu_environment()
+        logger.debug("CPU environment: %s", chosen)
+    require("paddle")
+    require("paddlenlp")
+    with quiet():
+        import paddle  # noqa: F401
+        import paddlenlp  # noqa: F401
+        from paddlenlp.utils.log import logger as paddlenlp_logger
+    set_verbosity(False)
+    paddlenlp_logger.logger.propagate = False
+
+
+def set_verbosity(verbose: bool) -> None:
+    """Show PaddleNLP's own log (its configuration banner, every log line), or only its errors."""
+    from paddlenlp.utils.log import logger as paddlenlp_logger
+
+    paddlenlp_logger.set_level("INFO" if verbose else "ERROR")
+
+
+start_paddle()

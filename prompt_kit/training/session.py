@@ -1,0 +1,252 @@
+"""What train.py's main() is told in: read, build, and write down a run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import paddle
+from paddlenlp.trainer import set_seed
+
+from prompt_kit.atomic import replace_file
+from prompt_kit.data import Dataset, Example, fingerprint, read_dataset
+from prompt_kit.errors import CheckpointError, ConfigError, DataError
+from prompt_kit.metrics import accuracy_and_f1, softmax
+from prompt_kit.prompt_tokenizer import PromptTokenizer
+from prompt_kit.template import Template
+from prompt_kit.training.arguments import DataArguments, ModelArguments, PromptTrainingArguments, parse_arguments
+from prompt_kit.training.backbone import load_backbone
+from prompt_kit.training.checkpoint import checkpoints, is_run, last_checkpoint
+from prompt_kit.training.modeling import PromptModel, PromptModelConfig
+from prompt_kit.training.runtime import set_verbosity
+from prompt_kit.training.trainer import PromptTrainer
+from prompt_kit.verbalizer import Verbalizer
+from prompt_kit.versions import installed_versions
+
+__all__ = [
+    "PromptTrainer",
+    "Results",
+    "check_output_folder",
+    "checkpoint_to_resume",
+    "export",
+    "parse_arguments",
+    "prepare",
+]
+
+logger = logging.getLogger(__name__)
+
+
+def check_output_folder(args: PromptTrainingArguments) -> None:
+    """Refuse, before anything is loaded, to write over a trained model, and set up logging."""
+    level = logging.INFO if args.should_log and args.process_index == 0 else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s")
+    set_verbosity(args.verbose)
+    if not (args.do_train or args.do_eval or args.do_predict or args.do_export):
+        raise ConfigError("nothing to do: give --do_train, --do_eval, --do_predict or --do_export")
+    folder, resume = Path(args.output_dir), args.resume_from_checkpoint
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--output_dir {folder} is a file; expected a folder, or a name that is free")
+    held = is_run(folder)
+    if held is None:
+        return
+    if args.do_train and resume is None and not args.overwrite_output_dir:
+        raise ConfigError(
+            f"--output_dir {folder} holds a run already, {held} ({folder.absolute()}); choose another folder, "
+            f"--overwrite_output_dir to replace it, or --resume_from_checkpoint {folder} to go on with it"
+        )
+    if not args.do_train and resume is None:
+        raise ConfigError(
+            f"--output_dir {folder} holds a trained model, and this is a zero-shot run, which would mix its results with "
+            f"that model's; use --resume_from_checkpoint {folder} to evaluate the trained model, or another --output_dir"
+        )
+
+
+def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
+    """The checkpoint-N to train on from, or None; clears a folder that is to be overwritten."""
+    if args.resume_from_checkpoint is not None:
+        return str(last_checkpoint(Path(args.resume_from_checkpoint)))
+    if args.overwrite_output_dir and args.should_save:
+        for path in checkpoints(Path(args.output_dir)):
+            shutil.rmtree(path)
+        for name in ("prompt_config.json", "all_results.json"):
+            (Path(args.output_dir) / name).unlink(missing_ok=True)
+    return None
+
+
+def prepare(
+    model_args: ModelArguments, data_args: DataArguments, args: PromptTrainingArguments, given: frozenset[str]
+) -> tuple[PromptModel, Dataset, dict[str, Any]]:
+    """Model and data of the asked steps, and what the results record of them."""
+    set_seed(args.seed)
+    if args.resume_from_checkpoint is not None:
+        model = _load_checkpoint(model_args, data_args, args, given)
+    else:
+        model = _build(model_args, data_args, trained=args.do_train)
+    dataset = _read_data(data_args, args, model.verbalizer)
+    info = {
+        "mode": model.config.mode,
+        "seed": args.seed,
+        "base_model": model.config.base_model,
+        "template": str(model.template),
+        "data": fingerprint(dataset.files) if dataset.files else None,
+        "versions": installed_versions(),
+    }
+    return model, dataset, info
+
+
+def _build(model_args: ModelArguments, data_args: DataArguments, trained: bool) -> PromptModel:
+    verbalizer = Verbalizer.from_file(_label_file(data_args))
+    template = Template.from_prompt(model_args.prompt)
+    if template.uses_soft:
+        template = Template.from_prompt(model_args.prompt, model_args.soft_encoder, model_args.hidden_size)
+    if not trained:
+        logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
+    backbone = load_backbone(model_args.model_name_or_path)
+    logger.info("language model: %s (%s)", backbone.name, backbone.reason)
+    prompt_tokenizer = PromptTokenizer(
+        template, backbone.tokenizer, model_args.max_seq_length, model_args.first_max_length,
+        model_args.other_max_length, model_args.truncate_mode,
+    )  # fmt: skip
+    return PromptModel(
+        backbone.model, prompt_tokenizer, verbalizer,
+        PromptModelConfig(model_args.verbalizer, backbone.name, "prompt" if trained else "zero-shot"),
+    )  # fmt: skip
+
+
+def _label_file(data_args: DataArguments) -> Path:
+    folder = Path(data_args.data_dir)
+    if not folder.is_dir():
+        raise DataError(
+            f"--data_dir {folder}: no such folder ({folder.absolute()}); expected a folder with label.txt, train.txt, dev.txt"
+        )
+    return folder / "label.txt"
+
+
+def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> PromptModel:
+    folder = Path(args.resume_from_checkpoint)
+    if args.do_train:
+        folder = last_checkpoint(folder)
+    model = PromptModel.from_pretrained(folder)
+    logger.info("model: %s (trained from %s)", folder, model.config.base_model)
+    _check_agrees(model, model_args, data_args, given, folder)
+    return model
+
+
+def _check_agrees(model: PromptModel, model_args, data_args, given: frozenset[str], folder: Path) -> None:
+    """The checkpoint wins; a flag or label.txt that says otherwise is a mistake, and not to be ignored silently."""
+    tokenizer = model.prompt_tokenizer
+    plain = Template.without_encoders
+    held = {
+        "model_name_or_path": model.config.base_model,
+        "verbalizer": model.config.head,
+        "soft_encoder": " and ".join(sorted({token.encoder or "none" for token in tokenizer.soft_tokens})) or "none",
+        **{
+            key: getattr(tokenizer, key)
+            for key in ("max_seq_length", "first_max_length", "other_max_length", "truncate_mode")
+        },
+    }
+    for token in tokenizer.soft_tokens[:1]:
+        held["encoder_hidden_size"] = token.hidden_size
+    asked = {name: getattr(model_args, name) for name in held if name in given}
+    if "prompt" in given and plain(Template.from_prompt(model_args.prompt)) != plain(model.template):
+        asked["prompt"], held["prompt"] = model_args.prompt, model.template
+    for name, value in asked.items():
+        if value != held[name]:
+            raise CheckpointError(
+                f"--{name} {value} contradicts the checkpoint {folder}, which has {held[name]}; drop --{name}"
+            )
+    path = Path(data_args.data_dir) / "label.txt"
+    if path.is_file():
+        labels = Verbalizer.from_file(path)
+        if labels != model.verbalizer:
+            raise CheckpointError(
+                f"{path} has the labels {_listed(labels)}, but the checkpoint {folder} was trained with "
+                f"{_listed(model.verbalizer)}; use the data that it was trained for"
+            )
+
+
+def _listed(verbalizer: Verbalizer) -> str:
+    shown = [f"{label}=={','.join(words)}" for label, words in zip(verbalizer.labels, verbalizer.words)]
+    return ", ".join(shown[:6]) + (f" … ({len(shown)})" if len(shown) > 6 else "")
+
+
+def _read_data(data_args: DataArguments, args: PromptTrainingArguments, verbalizer: Verbalizer) -> Dataset:
+    """Only the files that the asked steps need."""
+    splits = [
+        name for name, wanted in (("train", args.do_train), ("dev", args.do_eval), ("test", args.do_predict)) if wanted
+    ]
+    if not splits:
+        return Dataset(Path(data_args.data_dir))
+    return read_dataset(data_args.data_dir, verbalizer, splits, optional=())
+
+
+class Results:
+    """{split}_results.json and all_results.json as PaddleNLP's Trainer writes them, plus what the run was."""
+
+    def __init__(self, folder: str, info: dict[str, Any]):
+        self.folder, self.info = Path(folder), info
+        self.writes = paddle.distributed.get_rank() == 0
+
+    def write(self, split: str, metrics: dict[str, Any]) -> None:
+        """Log the metrics and write them."""
+        logger.info(
+            "%s: %s",
+            split,
+            ", ".join(f"{key} {value:.4f}" for key, value in sorted(metrics.items()) if isinstance(value, float)),
+        )
+        if not self.writes:
+            return
+        _write_json(self.folder / f"{split}_results.json", {**metrics, **self.info})
+        _write_json(self.folder / "all_results.json", {**self.read(), **metrics, **self.info})
+
+    def read(self) -> dict[str, Any]:
+        """all_results.json so far."""
+        try:
+            with open(self.folder / "all_results.json", encoding="utf-8-sig") as file:
+                return json.load(file)
+        except (OSError, ValueError):
+            return {}
+
+    def write_predictions(
+        self, split: str, logits: np.ndarray, examples: Sequence[Example], verbalizer: Verbalizer
+    ) -> None:
+        """{split}_predictions.tsv (text, label, probability, gold), and metrics if the examples have labels."""
+        probabilities = softmax(logits)
+        predicted = probabilities.argmax(axis=-1)
+        metrics: dict[str, Any] = {f"{split}_samples": len(examples)}
+        if all(example.label is not None for example in examples):
+            gold = np.array([verbalizer.label_to_id[example.label] for example in examples])
+            metrics.update({f"{split}_{name}": value for name, value in accuracy_and_f1(predicted, gold).items()})
+        if self.writes:
+            path = self.folder / f"{split}_predictions.tsv"
+            with replace_file(path) as staging, open(staging, "w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+                writer.writerow(["text", "label", "probability", "gold"])
+                for example, label, row in zip(examples, predicted, probabilities):
+                    writer.writerow(
+                        [example.text_a, verbalizer.labels[label], f"{row[label]:.6f}", example.label or ""]
+                    )
+            logger.info("predictions: %s", path)
+        self.write(split, metrics)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    with replace_file(path) as staging, open(staging, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=2)
+        file.write("\n")
+
+
+def export(model: PromptModel, args: PromptTrainingArguments, results: Results) -> None:
+    """Write the bundle into output_dir/export."""
+    from prompt_kit.training.exporter import export_bundle
+
+    if results.writes:
+        folder = Path(args.output_dir) / "export"
+        export_bundle(model, folder, metrics={k: v for k, v in results.read().items() if k == "eval_accuracy"})
+        logger.info("exported: %s", folder)

@@ -1,0 +1,183 @@
+"""PromptTrainer: PaddleNLP's Trainer with prompt losses, two learning rates, and checkpoints that can be trusted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddlenlp.trainer import Trainer
+from paddlenlp.trainer.trainer_callback import ProgressCallback as _PaddleProgress
+
+from prompt_kit.data import Example
+from prompt_kit.metrics import accuracy_and_f1
+from prompt_kit.training.arguments import PromptTrainingArguments
+from prompt_kit.training.batching import Collator, EncodedDataset, SeededBatchSampler
+from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback
+from prompt_kit.training.checkpoint import load_training_state, rotate_checkpoints, write_checkpoint
+from prompt_kit.training.losses import r_drop_loss, rgl_loss
+from prompt_kit.training.modeling import PromptModel
+
+logger = logging.getLogger(__name__)
+
+Examples = Union[Sequence[Example], EncodedDataset]
+
+
+class PromptTrainer(Trainer):
+    """Trains a PromptModel.
+
+    Args:
+        model: the model; `args.freeze_plm` and `args.freeze_dropout` are applied to it.
+        args: PromptTrainingArguments.
+        train_dataset, eval_dataset: Examples with labels, or EncodedDatasets.
+        callbacks: further TrainerCallbacks.
+
+    What differs from the Trainer: dropout and data order are functions of (seed, step) and (seed, epoch), so that a
+    resumed run equals an uninterrupted one; a checkpoint appears whole or not at all, and holds safetensors and JSON;
+    the evaluation that is the best so far is always saved, and that model is the one that training ends with.
+    """
+
+    def __init__(
+        self,
+        model: PromptModel,
+        args: PromptTrainingArguments,
+        train_dataset: Optional[Examples] = None,
+        eval_dataset: Optional[Examples] = None,
+        callbacks: Optional[list] = None,
+    ):
+        args.resolve_learning_rates(model.backbone.config.hidden_size)
+        if args.freeze_plm:
+            model.freeze_language_model()
+        model.freeze_dropout = args.freeze_dropout
+        self._last_step, self._micro_step = -1, 0
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=Collator(model.tokenizer.pad_id),
+            train_dataset=_encoded(train_dataset, model),
+            eval_dataset=_encoded(eval_dataset, model),
+            compute_metrics=lambda output: accuracy_and_f1(output.predictions.argmax(-1), output.label_ids),
+            callbacks=[BestModelCallback(args.early_stopping_patience), ProgressCallback(), *(callbacks or [])],
+        )
+        self.pop_callback(_PaddleProgress)  # ours shows one line an evaluation
+
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    def _get_train_sampler(self):
+        return SeededBatchSampler(
+            len(self.train_dataset),
+            self.args.per_device_train_batch_size,
+            self.args.seed,
+            num_replicas=max(1, self.args.dataset_world_size),
+            rank=max(0, self.args.dataset_rank),
+            accumulation=self.args.gradient_accumulation_steps,
+        )
+
+    def predict_logits(self, examples: Examples) -> np.ndarray:
+        """[N, C] float32 label logits, in the examples' order, whether or not they have labels."""
+        return self.predict(_encoded(examples, self.model)).predictions
+
+    def evaluate(self, eval_dataset: Optional[Examples] = None, ignore_keys=None, metric_key_prefix: str = "eval"):
+        return super().evaluate(_encoded(eval_dataset, self.model), ignore_keys, metric_key_prefix)
+
+    # -- optimization -------------------------------------------------------------------------------------------------
+
+    def training_step(self, model, inputs) -> paddle.Tensor:
+        step = self.state.global_step
+        self._micro_step = self._micro_step + 1 if step == self._last_step else 0
+        self._last_step = step
+        key = [self.args.seed, step, self._micro_step, max(0, self.args.process_index)]
+        paddle.seed(int(np.random.SeedSequence(key).generate_state(1)[0]))  # dropout: the same at this step in any run
+        return super().training_step(model, inputs)
+
+    def compute_loss(self, model, inputs, return_outputs: bool = False):
+        """Cross-entropy, plus R-Drop and RGL while training if they are on. R-Drop is one pass over a doubled batch."""
+        inputs = dict(inputs)
+        labels = inputs.pop("labels")
+        training = self.model.training
+        twice = training and self.args.use_rdrop
+        if twice:
+            inputs = {name: paddle.concat([value, value]) for name, value in inputs.items()}
+        logits, states = model(**inputs, return_mask_states=True)
+        loss = F.cross_entropy(logits.astype("float32"), paddle.concat([labels, labels]) if twice else labels)
+        batch = labels.shape[0]
+        if twice:
+            loss = loss + self.args.alpha_rdrop * r_drop_loss(logits[:batch], logits[batch:])
+        if training and self.args.use_rgl:
+            loss = loss + self.args.alpha_rgl * rgl_loss(states[:batch].mean(axis=1).astype("float32"), labels)
+        return (loss, (loss, logits[:batch])) if return_outputs else loss
+
+    def create_optimizer(self, lr_scheduler=None):
+        """AdamW over two groups: the language model, and prompt and head with a rate, decay and betas of their own."""
+        if self.optimizer is not None:
+            return self.optimizer
+        args = self.args
+        optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(args)
+        decayed = {p.name for n, p in self.model.named_parameters() if not any(part in n for part in ("bias", "norm"))}
+        groups = [
+            {"params": self.model.language_model_parameters(), "weight_decay": args.weight_decay},
+            {
+                "params": self.model.prompt_parameters(),
+                "learning_rate": args.ppt_learning_rate / args.learning_rate,  # Paddle takes a factor here
+                "weight_decay": args.ppt_weight_decay,
+                "beta1": args.ppt_adam_beta1,
+                "beta2": args.ppt_adam_beta2,
+                "epsilon": args.ppt_adam_epsilon,
+            },
+        ]
+        self.optimizer = optimizer_class(
+            learning_rate=lr_scheduler or self.lr_scheduler,
+            parameters=[group for group in groups if group["params"]],
+            weight_decay=args.weight_decay,
+            apply_decay_param_fun=decayed.__contains__,
+            grad_clip=paddle.nn.ClipGradByGlobalNorm(args.max_grad_norm) if args.max_grad_norm > 0 else None,
+            **options,
+        )
+        return self.optimizer
+
+    # -- checkpoints --------------------------------------------------------------------------------------------------
+
+    def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
+        """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
+        keep_best = self.args.load_best_model_at_end
+        # The Trainer would look for model_state.pdparams, not find it, warn, and go on with the last model.
+        self.args.load_best_model_at_end = False
+        try:
+            output = super().train(resume_from_checkpoint, ignore_keys_for_eval)
+        finally:
+            self.args.load_best_model_at_end = keep_best
+        if keep_best and self.state.best_model_checkpoint:
+            self.model.load_weights(self.state.best_model_checkpoint)
+        return output
+
+    def _save(self, output_dir: Optional[str] = None, state_dict=None, merge_tensor_parallel=False) -> None:
+        self.model.save_pretrained(output_dir or self.args.output_dir)
+
+    def _save_checkpoint(self, model, metrics=None) -> None:
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:
+            write_checkpoint(folder, self)
+            rotate_checkpoints(folder.parent, self.args.save_total_limit, self.state.best_model_checkpoint)
+        if self.args.world_size > 1:
+            paddle.distributed.barrier()  # no process may look for the checkpoint before it is there
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
+        if resume_from_checkpoint is not None:
+            self.model.load_weights(resume_from_checkpoint)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: Optional[str]) -> None:
+        if checkpoint is not None:
+            load_training_state(Path(checkpoint), self)
+
+    def _load_rng_state(self, checkpoint) -> None:
+        """Nothing to load: randomness is a function of the seed and the step."""
+
+
+def _encoded(examples: Optional[Examples], model: PromptModel) -> Optional[EncodedDataset]:
+    if examples is None or isinstance(examples, EncodedDataset):
+        return examples
+    return EncodedDataset(examples, model.prompt_tokenizer, model.verbalizer.label_to_id)
