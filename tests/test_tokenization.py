@@ -126,6 +126,12 @@ def test_batch_of_none_and_of_a_generator(small):
     assert small.encode_batch(text for text in ["a", ""]) == [small.encode("a"), []]
 
 
+def test_batches_are_cut_and_joined_in_order(small, monkeypatch):
+    monkeypatch.setattr("prompt_kit.tokenization._BATCH", 2)
+    texts = ["a", "b", "\ud800中", "", "国"]
+    assert small.encode_batch(texts) == [small.encode(text) for text in texts]
+
+
 @pytest.mark.parametrize("unit", ["中", "é", "\x00", "a ", "\u0301", "!", "[MASK]", "a"])
 def test_a_very_long_text_takes_linear_time(small, unit):
     text = unit * (100_000 // len(unit))
