@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,17 @@ def one_line(info) -> str:
     return message
 
 
+GOLDEN_UNICODE = "14.0.0"  # of Python 3.11, which made the golden file
+
+
 @pytest.mark.parametrize("name", ["zh ernie uncased", "zh bert cased", "en bert uncased", "en bert cased"])
 def test_equals_paddlenlp_on_the_golden_texts(golden, tokenizers, name):
     tokenizer = tokenizers[name]
-    texts = [case["text"] for case in golden["cases"]]
-    expected = [case["ids"][name] for case in golden["cases"]]
+    # PaddleNLP drops what the running Python's Unicode does not assign: an older Python than the golden file's cuts otherwise
+    older = unicodedata.unidata_version < GOLDEN_UNICODE
+    cases = [case for case in golden["cases"] if not (older and "Cn" in map(unicodedata.category, case["text"]))]
+    texts = [case["text"] for case in cases]
+    expected = [case["ids"][name] for case in cases]
     assert [tokenizer.encode(text) for text in texts] == expected
     assert tokenizer.encode_batch(texts) == expected
 

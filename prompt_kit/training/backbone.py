@@ -95,7 +95,7 @@ def _load_folder(folder: Path, name: str, reason: str) -> Backbone:
         with quiet():
             model = model_class.from_pretrained(str(folder), dtype="float32")
     except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
-        raise ConfigError(f"cannot load the language model in {where}: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"cannot load the language model in {where}: {_brief(error)}") from error
     return Backbone(name, reason, model, tokenizer)
 
 
@@ -119,15 +119,17 @@ def _load_hub(name: str, reason: str) -> Backbone:
         with quiet():
             model = AutoModelForMaskedLM.from_pretrained(name, dtype="float32")
             hub_tokenizer = AutoTokenizer.from_pretrained(name)
-    except Exception as error:
-        for entry in _entries(home) - before:  # a failed download must not look like a cached model next time
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
+    except BaseException as error:
+        _remove(_entries(home) - before)  # also after Ctrl-C: half a download must not look like a cached model
+        if not isinstance(error, Exception):
+            raise
         raise ConfigError(
-            f"--model_name_or_path {name} cannot be loaded: {type(error).__name__}: {str(error).splitlines()[0]}; "
-            f"check the name and the network, or give a folder"
+            f"--model_name_or_path {name} cannot be loaded: {_brief(error)}; check the name and the network, "
+            "or give a folder"
         ) from error
     architecture_classes(type(model).__name__, name)
-    vocabulary = [hub_tokenizer.convert_ids_to_tokens(i) for i in range(len(hub_tokenizer.vocab))]
+    size = 1 + max(hub_tokenizer.vocab.token_to_idx.values())
+    vocabulary = [hub_tokenizer.vocab.idx_to_token.get(i, f"[unused {i}]") for i in range(size)]
     lowercase = bool(getattr(hub_tokenizer, "do_lower_case", True))
     family = "bert" if type(hub_tokenizer).__name__.startswith("Bert") else "ernie"
     return Backbone(name, reason, model, Tokenizer.from_vocab(vocabulary, lowercase=lowercase, family=family))
@@ -171,13 +173,29 @@ def _is_cached(name: str) -> bool:
     from paddlenlp.utils.env import MODEL_HOME
 
     folder = Path(MODEL_HOME) / name
-    weights = [*folder.glob("*.pdparams"), *folder.glob("*.safetensors")]
+    weights = [*folder.glob("*.pdparams")]
+    if name not in _known_names():  # PaddleNLP's own names always mean a .pdparams, which it would download
+        weights += folder.glob("*.safetensors")
     return bool(weights) and any(folder.glob("*vocab*"))
 
 
 def _entries(home: Path) -> set:
     """Everything in PaddleNLP's model cache, two levels deep (hub names may hold a slash) and the lock files."""
     return {*home.glob("*"), *home.glob("*/*"), *home.glob("*/*/*")} if home.is_dir() else set()
+
+
+def _remove(entries: set) -> None:
+    for entry in sorted(entries):  # a folder comes before what is in it, which has then gone with it
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def _brief(error: Exception) -> str:
+    """Type and first two lines of an error, in one line: PaddleNLP's may list every weight of the model."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return ": ".join([type(error).__name__, " ".join(lines[:2])]) if lines else type(error).__name__
 
 
 def _check_reachable(name: str, timeout: float = 5.0) -> None:

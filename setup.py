@@ -1,0 +1,69 @@
+"""Package metadata. Every pin says why; how to install is in README.md."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"', (ROOT / "prompt_kit/versions.py").read_text("utf-8"), re.M).group(1)
+
+# The root modules: the data road and prediction.
+BASE = [
+    "numpy>=1.22",
+    "tokenizers>=0.19,<0.24",  # NFD tables and splitting differ between releases; these were compared with PaddleNLP's
+]
+
+ONNXRUNTIME = [
+    'onnxruntime>=1.19,<1.32; python_version>="3.10"',  # reads opset 17; 1.31 is the newest that was tried
+    'onnxruntime>=1.19,<1.20; python_version<"3.10"',  # the last line for Python 3.9
+]
+
+PADDLENLP = [
+    "paddlenlp==2.8.1",  # the last 2.x: 3.x drops AutoModelForMaskedLM's small models and moves the Trainer
+    "paddle2onnx==2.1.0",  # 2.0 writes graphs that onnxruntime refuses for Paddle 3; needs Paddle 3's model.json
+    "aistudio-sdk<0.3",  # paddlenlp 2.8.1 imports hub.download, which 0.3 removed
+    "huggingface_hub<0.30",  # paddlenlp 2.8.1 imports names that later releases moved
+    "datasets<3",  # paddlenlp 2.8.1 uses its old metric API
+    "pyarrow<20",  # 20 wants numpy 2
+    "numpy<2",  # paddlenlp 2.8.1 and visualdl use aliases that numpy 2 removed
+    "protobuf<6",  # visualdl writes a bool into an int field, which 6 refuses
+    "setuptools<81",  # jieba and visualdl import pkg_resources, which 81 deprecates and 82 removes
+    "safetensors>=0.4",
+    "scikit-learn>=1.1",
+    "tqdm",
+]
+
+EXTRAS = {
+    "infer": ONNXRUNTIME,
+    "infer-gpu": [requirement.replace("onnxruntime>", "onnxruntime-gpu>") for requirement in ONNXRUNTIME],
+    "cpu": [
+        "paddlepaddle==3.3.1",  # the release that was tried; below 3.0 paddle2onnx 2 does not load its graphs
+        *PADDLENLP,
+        *ONNXRUNTIME,
+    ],
+    # paddlepaddle-gpu 3 comes from Paddle's own index and is installed first (README, GPU): PyPI's newest is 2.6.2
+    "gpu": [*PADDLENLP, *[requirement.replace("onnxruntime>", "onnxruntime-gpu>") for requirement in ONNXRUNTIME]],
+}
+EXTRAS["test"] = [
+    *EXTRAS["cpu"],
+    "pytest>=7",
+    "ruff==0.15.7",  # a linter's release decides what passes
+    "matplotlib>=3.5",
+    "nbclient",
+    "ipykernel",
+]
+
+setup(
+    name="prompt-kit",
+    version=VERSION,
+    description="Few-shot text classification by prompts, native to PaddlePaddle",
+    long_description=(ROOT / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.9",
+    packages=find_packages(include=["prompt_kit", "prompt_kit.*"]),
+    package_data={"prompt_kit": ["models/*/*"]},
+    install_requires=BASE,
+    extras_require=EXTRAS,
+)
