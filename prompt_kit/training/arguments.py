@@ -124,6 +124,14 @@ class PromptTrainingArguments(TrainingArguments):
     preset: Optional[str] = _flag(
         None, "start from a named set of settings; flags override it", "train", choices=tuple(PRESETS)
     )
+    do_train: bool = _flag(False, "train on train.txt", "steps")
+    do_eval: bool = _flag(False, "evaluate on dev.txt, during training and at the end", "steps")
+    do_predict: bool = _flag(False, "predict test.txt, labelled or not, into test_predictions.tsv", "steps")
+    do_export: bool = _flag(False, "write the ONNX bundle into output_dir/export", "steps")
+    resume_from_checkpoint: Optional[str] = _flag(
+        None, "a finished run's folder or a checkpoint-N: with --do_train go on training, else load that model", "steps"
+    )
+    overwrite_output_dir: bool = _flag(False, "let --do_train replace the run that output_dir holds", "steps")
     output_dir: str = _flag("./checkpoints", "where the model, checkpoints and results go", "train")
     learning_rate: Optional[float] = _flag(
         None, "peak rate of the language model (default: 3e-5 for a base-size model, 5e-4 for a small one)", "train"
@@ -232,6 +240,7 @@ def choose_device(device: Optional[str]) -> str:
 
 
 _GROUPS = {
+    "steps": "what to do",
     "data": "data",
     "model": "model, prompt and verbalizer",
     "train": "training",
@@ -248,15 +257,21 @@ _EXAMPLES = """examples:
 
 # inherited flags that belong with ours
 _FREQUENT = (
-    "do_train", "do_eval", "do_predict", "do_export", "resume_from_checkpoint", "overwrite_output_dir", "seed",
-    "max_steps", "eval_steps", "save_steps", "logging_steps",
-)  # fmt: skip
+    "seed",
+    "max_steps",
+    "eval_steps",
+    "save_steps",
+    "logging_steps",
+    "gradient_accumulation_steps",
+    "report_to",
+)
 
 
 def build_parser() -> ArgumentParser:
     """The parser of train.py: our groups first, then the Trainer's."""
     parser = ArgumentParser(
         prog="train.py",
+        usage="train.py [--do_train] [--do_eval] [--do_predict] [--do_export] [flags]",
         description="Train, evaluate, predict with and export a prompt model for text classification.",
         epilog=_EXAMPLES,
     )
@@ -264,7 +279,7 @@ def build_parser() -> ArgumentParser:
     for arguments in (DataArguments, ModelArguments, PromptTrainingArguments):
         hints = typing.get_type_hints(arguments)
         for item in dataclasses.fields(arguments):
-            group = item.metadata.get("group") or ("train" if item.name in _FREQUENT else "trainer")
+            group = item.metadata.get("group", "train" if item.name in _FREQUENT else "trainer")
             _add_flag(groups[group], item, hints[item.name])
     for name in DERIVED:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
@@ -303,7 +318,7 @@ def _add_flag(group, item: dataclasses.Field, hint) -> None:
         text += f" (default: {getattr(default, 'value', default)})"
     options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS}
     if kind is bool:
-        options.update(nargs="?", const=True, type=_bool)
+        options.update(nargs="?", const=True, type=_bool, metavar="BOOL")
     elif typing.get_origin(kind) in (list, list):
         options.update(nargs="+", type=typing.get_args(kind)[0], metavar="NAME")
     else:
