@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import enum
+import logging
+import sys
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import paddle
-from paddlenlp.trainer import TrainingArguments
+from paddlenlp.trainer import IntervalStrategy, TrainingArguments
+from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
 
 from prompt_kit.cli import ArgumentParser
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt_tokenizer import TRUNCATE_MODES
 from prompt_kit.training.heads import HEADS
+
+logger = logging.getLogger(__name__)
 
 ENCODERS = ("lstm", "mlp", "none")
 DEFAULT_PROMPT = "这条新闻标题的主题是"
@@ -134,7 +139,7 @@ class PromptTrainingArguments(TrainingArguments):
     overwrite_output_dir: bool = _flag(False, "let --do_train replace the run that output_dir holds", "steps")
     output_dir: str = _flag("./checkpoints", "where the model, checkpoints and results go", "train")
     learning_rate: Optional[float] = _flag(
-        None, "peak rate of the language model (default: 3e-5 for a base-size model, 5e-4 for a small one)", "train"
+        None, "peak rate of the language model (default: 3e-5 for a base-size model, 2e-4 for a small one)", "train"
     )
     ppt_learning_rate: Optional[float] = _flag(
         None, "peak rate of prompt and head (default: 10 x learning_rate)", "train"
@@ -174,6 +179,10 @@ class PromptTrainingArguments(TrainingArguments):
     def __post_init__(self):
         self._check()
         self.device = choose_device(self.device)
+        try:
+            paddle.set_device(self.device)
+        except ValueError as error:
+            raise ConfigError(f"--device {self.device}: {' '.join(str(error).split())}") from error
         if (self.fp16 or self.bf16) and not self.device.startswith("gpu"):
             flag = "--fp16" if self.fp16 else "--bf16"
             raise ConfigError(f"{flag} needs a GPU, but the device is {self.device}; drop {flag}")
@@ -184,10 +193,14 @@ class PromptTrainingArguments(TrainingArguments):
         wanted = self.do_eval
         if not self.do_eval:
             self.evaluation_strategy = "no"
+        elif self.evaluation_strategy in ("no", IntervalStrategy.NO):
+            self.do_eval = False  # else the base class would switch to every 500 steps; this means once, at the end
+        if self.disable_tqdm is None:
+            self.disable_tqdm = not sys.stderr.isatty()
         try:
             super().__post_init__()
-        except (ValueError, KeyError) as error:
-            raise ConfigError(str(error).splitlines()[0]) from error
+        except (ValueError, KeyError, AssertionError) as error:
+            raise ConfigError(" ".join(str(error).split())) from error
         self.do_eval = wanted
         self.load_best_model_at_end = keep_best
 
@@ -198,7 +211,7 @@ class PromptTrainingArguments(TrainingArguments):
             "save_steps", "logging_steps",
         )  # fmt: skip
         not_negative = ("alpha_rdrop", "alpha_rgl", "ppt_weight_decay", "weight_decay", "early_stopping_patience",
-                        "warmup_steps", "warmup_ratio", "max_grad_norm")  # fmt: skip
+                        "warmup_steps", "warmup_ratio", "max_grad_norm", "seed")  # fmt: skip
         for names, fits, wanted in (
             (positive, lambda value: value > 0, "above 0"),
             (at_least_one, lambda value: value >= 1, "at least 1"),
@@ -215,6 +228,13 @@ class PromptTrainingArguments(TrainingArguments):
             raise ConfigError(
                 f"--metric_for_best_model {self.metric_for_best_model}: expected accuracy, macro_f1 or loss"
             )
+        if self.optim != "adamw":
+            raise ConfigError(f"--optim {self.optim}: only adamw is supported")
+        reports = {self.report_to} if isinstance(self.report_to, str) else set(self.report_to or ())
+        if unknown := sorted(reports - {*INTEGRATION_TO_CALLBACK, "all", "none"}):
+            raise ConfigError(
+                f"--report_to {' '.join(unknown)}: expected {', '.join(sorted(INTEGRATION_TO_CALLBACK))}, all or none"
+            )
         if self.greater_is_better is None:
             self.greater_is_better = not self.metric_for_best_model.endswith("loss")
         if self.early_stopping_patience is None:
@@ -223,7 +243,7 @@ class PromptTrainingArguments(TrainingArguments):
     def resolve_learning_rates(self, hidden_size: int) -> None:
         """Fill in the rates that were not given, for a language model of this width."""
         if self.learning_rate is None:
-            self.learning_rate = 3e-5 if hidden_size >= 512 else 5e-4
+            self.learning_rate = 3e-5 if hidden_size >= 512 else 2e-4
         if self.ppt_learning_rate is None:
             self.ppt_learning_rate = 10 * self.learning_rate
 
@@ -291,7 +311,11 @@ def parse_arguments(
 ) -> tuple[ModelArguments, DataArguments, PromptTrainingArguments, frozenset[str]]:
     """Parse and check; also return the names of the flags that were given."""
     given = vars(build_parser().parse_args(argv))
+    if ignored := [f"--{name}" for name in DERIVED if name in given]:
+        logger.warning("ignored, since it follows from the other flags or from the machine: %s", ", ".join(ignored))
     values = {**PRESETS.get(given.get("preset"), {}), **{k: v for k, v in given.items() if k not in DERIVED}}
+    if "num_train_epochs" in given and "max_steps" not in given:
+        values.pop("max_steps", None)  # a preset's, which would win over the epochs that are asked for
     if "eval_steps" in values:
         values.setdefault("evaluation_strategy", "steps")
     if "logging_steps" in values:
@@ -310,22 +334,21 @@ def parse_arguments(
 
 def _add_flag(group, item: dataclasses.Field, hint) -> None:
     """One dataclass field as a flag; SUPPRESS as default, so that what is given can be told from what is not."""
-    optional = typing.get_origin(hint) is typing.Union and type(None) in typing.get_args(hint)
-    kind = next(t for t in typing.get_args(hint) if t is not type(None)) if optional else hint
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    kind = kinds[0] if typing.get_origin(hint) is typing.Union else hint
+    optional = type(None) in typing.get_args(hint) or item.default is None
     default = item.default if item.default is not dataclasses.MISSING else None
     text = item.metadata.get("help", "").replace("%", "%%").strip()
     if "(default" not in text and default not in (None, False, ""):
         text += f" (default: {getattr(default, 'value', default)})"
     options: dict[str, Any] = {"help": text, "default": argparse.SUPPRESS}
     if kind is bool:
-        options.update(nargs="?", const=True, type=_bool, metavar="BOOL")
-    elif typing.get_origin(kind) in (list, list):
+        options.update(nargs="?", const=True, type=_or_none(_bool) if optional else _bool, metavar="BOOL")
+    elif typing.get_origin(kind) is list:
         options.update(nargs="+", type=typing.get_args(kind)[0], metavar="NAME")
     else:
         base = str if isinstance(kind, type) and issubclass(kind, enum.Enum) else kind
-        options["type"] = (
-            _or_none(base) if optional else (_none_string if item.metadata.get("parse") == "none_string" else base)
-        )
+        options["type"] = _or_none(base) if optional else item.metadata.get("parse", base)
         options["metavar"] = getattr(base, "__name__", "VALUE").upper()
         if "choices" in item.metadata:
             options.update(choices=item.metadata["choices"], metavar=None)
