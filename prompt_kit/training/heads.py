@@ -29,22 +29,22 @@ class MaskedLMHead:
 
 def masked_lm_head(backbone: nn.Layer) -> MaskedLMHead:
     """The head of a PaddleNLP ERNIE, BERT, RoBERTa or ELECTRA-generator `…ForMaskedLM`."""
-    embedding = backbone.get_input_embeddings()
     if hasattr(backbone, "cls"):  # ERNIE, BERT
         head = backbone.cls.predictions
         return MaskedLMHead(
             lambda states: head.layer_norm(head.activation(head.transform(states))),
-            lambda: embedding.weight,
+            lambda: head.decoder.weight,  # the word embeddings' parameter itself, unless the model unties them
             lambda: head.decoder.bias,
         )
     if hasattr(backbone, "lm_head"):  # RoBERTa
         head = backbone.lm_head
         return MaskedLMHead(
             lambda states: head.layer_norm(F.gelu(head.dense(states))),
-            lambda: embedding.weight,
+            lambda: head.decoder.weight,
             lambda: head.decoder.bias,
         )
     if hasattr(backbone, "generator_predictions"):  # ELECTRA generator
+        embedding = backbone.get_input_embeddings()  # PaddleNLP's generator always ties them
         return MaskedLMHead(
             backbone.generator_predictions, lambda: embedding.weight, lambda: backbone.generator_lm_head_bias
         )
@@ -79,6 +79,7 @@ class ManualHead(nn.Layer):
         if self._num_masks == 1:
             weight = vectors.sum(axis=[1, 2]).unsqueeze(0)
         else:
+            # transpose, not reshape: PaddleNLP's SoftVerbalizer reshapes here, and hands labels each other's words
             weight = vectors.sum(axis=1).transpose([1, 0, 2])
         bias = paddle.gather(self._lm_head.bias(), self._ids).astype("float32") * self._weights.squeeze(-1)
         return weight, bias.reshape([labels, words * length]).sum(axis=1)

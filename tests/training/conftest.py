@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 pytest.importorskip("paddlenlp")
@@ -26,3 +28,21 @@ def tiny_data(tmp_path_factory):
     (folder / "data.txt").write_text("\n".join(example.text_a for example in EXAMPLES) + "\n", encoding="utf-8")
     (folder / "label.txt").write_text("car==汽车\nsports==体育\nfinance==财经\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Every attempt to connect fails at once, and is listed in what this returns."""
+    attempts = []
+
+    def refuse(*args, **kwargs):
+        attempts.append(args)
+        raise OSError("the network is blocked in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+    for name in ("create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, refuse)
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    return attempts
