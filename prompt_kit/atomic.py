@@ -43,7 +43,10 @@ def replace_files(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replace_folder(folder: Path) -> Iterator[Path]:
-    """Yield a staging folder beside `folder`; on success it takes `folder`'s place, an old one goes."""
+    """Yield a staging folder beside `folder`; on success it takes `folder`'s place, an old one goes.
+
+    Where there is an old folder, a kill between the two renames leaves it under a name that starts with `.old-`.
+    """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".staging-{folder.name}-", dir=folder.parent))
@@ -54,7 +57,13 @@ def replace_folder(folder: Path) -> Iterator[Path]:
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".old-{folder.name}-", dir=folder.parent)) / folder.name
             os.replace(folder, old)
-        os.replace(staging, folder)
+        try:
+            os.replace(staging, folder)
+        except OSError:
+            if old is not None:
+                os.replace(old, folder)
+                old.parent.rmdir()
+            raise
         if old is not None:
             shutil.rmtree(old.parent, ignore_errors=True)
     finally:
