@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Optional, Union
 
 from prompt_kit.errors import BundleError, PromptKitError
 from prompt_kit.lines import PathLike
@@ -25,9 +26,9 @@ TOKENIZER_FILE = "tokenizer.json"
 FORMAT_VERSION = 1
 DEFAULT_PRECISION = "fp32"
 OUTPUT_NAME = "logits"
-_EXPORT_AGAIN = "export it again with: python export.py --resume_from_checkpoint CHECKPOINT"
+_EXPORT_AGAIN = "export it with: python export.py --resume_from_checkpoint CHECKPOINT"
 
-Shape = Tuple[Union[int, str], ...]  # a number, or the name of a dimension that is free
+Shape = tuple[Union[int, str], ...]  # a number, or the name of a dimension that is free
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ class BundleConfig:
         return self.prompt["max_seq_length"]
 
     @property
-    def labels(self) -> Tuple[str, ...]:
+    def labels(self) -> tuple[str, ...]:
         return self.verbalizer.labels
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, format_version first."""
         config = {"format_version": self.format_version, "mode": self.mode, "base_model": self.base_model}
         config.update(prompt=dict(self.prompt), verbalizer=self.verbalizer.to_dict())
@@ -115,7 +116,7 @@ class BundleConfig:
 
 
 _GRAPH = ("inputs", "outputs")
-_OPTIONAL: Dict[str, Any] = {
+_OPTIONAL: dict[str, Any] = {
     "tokenizer": "",
     "base_model": "",
     "mode": "",
@@ -125,9 +126,9 @@ _OPTIONAL: Dict[str, Any] = {
 }
 
 
-def graph_shapes(template: Template, num_labels: int) -> Tuple[Dict[str, Shape], Dict[str, Shape]]:
+def graph_shapes(template: Template, num_labels: int) -> tuple[dict[str, Shape], dict[str, Shape]]:
     """({input name: shape}, {output name: shape}) of a bundle's graph; soft_ids only for a template with soft tokens."""
-    inputs: Dict[str, Shape] = {
+    inputs: dict[str, Shape] = {
         "input_ids": ("batch", "length"),
         "token_type_ids": ("batch", "length"),
         "mask_columns": ("batch", template.num_masks),

@@ -1,0 +1,154 @@
+"""Label texts with an exported prompt model, on CPU or GPU, without Paddle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from prompt_kit.cli import ArgumentParser, run
+from prompt_kit.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from prompt_kit.predictor import Prediction, Predictor
+
+EXAMPLES = """\
+input is one of: --data_dir, --text, or lines piped to stdin. One line of output a text, in the same order.
+
+examples:
+  python infer.py --data_dir data/tnews > labels.txt
+  python infer.py --text 今晚国足迎战日本队 新车上市售价公布
+  cat headlines.txt | python infer.py --output_format jsonl --top_k 3
+  python infer.py --model_path_prefix checkpoints/export/model --data_dir data/tnews --device gpu --use_fp16
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    write_utf8()
+    args = parse(argv)
+    texts = open_texts(args)
+    if args.model_name_or_path:
+        note("--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
+    predictor = load(args)
+    show, at_once = FORMATS[args.output_format], args.batch_size == 1
+    predictions = predictor.predict_stream(texts, args.batch_size, args.top_k)
+    for prediction in count(predictions, predictor):
+        print(show(prediction), flush=at_once)
+
+
+def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = ArgumentParser(prog="infer.py", description=__doc__, epilog=EXAMPLES)
+    add = parser.add_argument
+    add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
+        help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
+    add("--data_dir", metavar="FOLDER", help="label the lines of data.txt in this folder")
+    add("--text", nargs="+", metavar="TEXT", help="label these texts")
+    add("--output_format", choices=sorted(FORMATS), default="label",
+        help="label: the label alone; tsv: text, label, probability; jsonl: a JSON object (default: %(default)s)")  # fmt: skip
+    add("--top_k", type=int, default=1, metavar="K", help="the K best labels; needs tsv or jsonl (default: 1)")
+    add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
+    add("--batch_size", type=int, default=32, metavar="N",
+        help="texts at a time; 1 answers each line as it comes (default: %(default)s)")  # fmt: skip
+    add("--device", choices=("auto", "cpu", "gpu"), default="auto",
+        help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
+    add("--device_id", type=int, default=0, metavar="N", help="which GPU (default: 0)")
+    add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
+    add("--use_fp16", action="store_true", help="half precision, on a GPU")
+    add("--model_name_or_path", metavar="NAME", help="accepted as in PaddleNLP's example, and not needed")
+    return parser.parse_args(argv)
+
+
+def open_texts(args: argparse.Namespace) -> Iterator[str]:
+    """The texts of the one input that was given; files and stdin are read as they are needed, never whole."""
+    from prompt_kit.data import iter_texts
+    from prompt_kit.lines import read_lines
+
+    if args.top_k > 1 and args.output_format == "label":
+        raise ConfigError(f"--top_k {args.top_k} has no place in one label a line; add --output_format tsv or jsonl")
+    if args.text is not None and args.data_dir is not None:
+        raise ConfigError("--text and --data_dir are both given; give one of them")
+    if args.text is not None:
+        return iter([_stripped(text, number) for number, text in enumerate(args.text, start=1)])
+    if args.data_dir is not None:
+        return (line.strip() for _, line in read_lines(f"{args.data_dir}/data.txt"))
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ConfigError(
+            "no input: give --data_dir data/tnews (its data.txt is read), or --text 今晚国足迎战日本队, "
+            "or pipe lines: cat headlines.txt | python infer.py"
+        )
+    return iter_texts(sys.stdin)
+
+
+def load(args: argparse.Namespace) -> Predictor:
+    from prompt_kit.predictor import Predictor
+
+    return Predictor(
+        args.model_path_prefix,
+        device=args.device,
+        device_id=args.device_id,
+        num_threads=args.num_threads,
+        precision="fp16" if args.use_fp16 else "fp32",
+        max_seq_length=args.max_seq_length,
+    )
+
+
+def count(predictions: Iterable[Prediction], predictor: Predictor) -> Iterator[Prediction]:
+    """Pass the predictions on; on a terminal, a running count and at the end the speed, on stderr."""
+    watched = sys.stderr is not None and sys.stderr.isatty()
+    done, start = 0, time.perf_counter()
+    shown = start
+    for done, prediction in enumerate(predictions, start=1):
+        yield prediction
+        if watched and time.perf_counter() - shown > 0.5 and not sys.stdout.isatty():
+            shown = time.perf_counter()
+            print(f"\r{done} texts", end="", file=sys.stderr, flush=True)
+    if watched:
+        seconds = time.perf_counter() - start
+        where = "GPU" if predictor.device == "gpu" else f"CPU, {predictor.num_threads} threads"
+        note(
+            f"{done} texts in {seconds:.2f} s, {done / max(seconds, 1e-9):.0f} a second ({where}, {predictor.precision})"
+        )
+
+
+def write_utf8() -> None:
+    """Labels and texts leave as UTF-8 whatever the locale, and what was not UTF-8 on the command line as it came."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def note(message: str) -> None:
+    start = "\r" if sys.stderr.isatty() else ""
+    print(f"{start}infer.py: {message}", file=sys.stderr)
+
+
+def _stripped(text: str, number: int) -> str:
+    if not text.strip():
+        raise DataError(f"--text: text {number} is empty, expected some words")
+    return text.strip()
+
+
+def _tsv(prediction: Prediction) -> str:
+    text = " ".join(prediction.text.split())  # a tab in the text would look like a further column
+    columns = [f"{label}\t{probability:.6f}" for label, probability in prediction.top]
+    return "\t".join([text, *columns])
+
+
+def _jsonl(prediction: Prediction) -> str:
+    record: dict[str, Any] = {"text": prediction.text, "label": prediction.label, "score": round(prediction.score, 6)}
+    if len(prediction.top) > 1:
+        record["top"] = [{"label": label, "score": round(probability, 6)} for label, probability in prediction.top]
+    return json.dumps(record, ensure_ascii=False)
+
+
+FORMATS: dict[str, Callable[[Prediction], str]] = {
+    "label": lambda prediction: prediction.label,
+    "tsv": _tsv,
+    "jsonl": _jsonl,
+}
+
+
+if __name__ == "__main__":
+    run(main)

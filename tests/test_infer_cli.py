@@ -1,0 +1,173 @@
+"""infer.py: labels on stdout in the order of the input, everything else on stderr, one line and exit 2 for a mistake."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from scripts import load_script
+from toy_bundle import write_toy_bundle
+
+pytest.importorskip("onnxruntime")
+
+from prompt_kit.errors import BundleError, ConfigError, DataError
+
+infer = load_script("infer")
+
+BLOCK_PADDLE = """
+import runpy, sys
+sys.modules.update(dict.fromkeys(["paddle", "paddlenlp", "paddle2onnx", "sklearn", "onnx"]))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return write_toy_bundle(tmp_path_factory.mktemp("bundle") / "export")
+
+
+@pytest.fixture
+def data(tmp_path):
+    (tmp_path / "data.txt").write_text("球队\n车新新\n股票\n", encoding="utf-8")
+    return tmp_path
+
+
+def pipe(monkeypatch, content: bytes, terminal: bool = False) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(content), encoding="ascii")  # a locale that knows no Chinese
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stdin", stream)
+
+
+def labels(capsys, bundle, *arguments) -> list:
+    infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", *map(str, arguments)])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out.splitlines()
+
+
+def test_data_dir(capsys, bundle, data):
+    assert labels(capsys, bundle, "--data_dir", data) == ["sports", "car", "finance"]
+
+
+def test_prefix_of_paddlenlp(capsys, bundle):
+    assert labels(capsys, bundle / "model", "--text", "车") == ["car"]
+
+
+def test_texts(capsys, bundle):
+    assert labels(capsys, bundle, "--text", "新车", "球", "--batch_size", "1") == ["car", "sports"]
+
+
+def test_stdin(capsys, bundle, monkeypatch):
+    pipe(monkeypatch, "\ufeff股票\r\n球队\r\n\r\n".encode())
+    assert labels(capsys, bundle) == ["finance", "sports"]
+
+
+def test_tsv(capsys, bundle):
+    rows = [
+        row.split("\t") for row in labels(capsys, bundle, "--text", "车\t股", "--output_format", "tsv", "--top_k", "2")
+    ]
+    assert rows == [["车 股", "car", "0.705385", "finance", "0.259496"]]  # e^3 / (e^3 + e^2 + 1), e^2 / …
+
+
+def test_jsonl(capsys, bundle):
+    arguments = ("--text", "车\t股", "--output_format", "jsonl")
+    assert [json.loads(row) for row in labels(capsys, bundle, *arguments)] == [
+        {"text": "车\t股", "label": "car", "score": 0.705385}
+    ]
+    (row,) = labels(capsys, bundle, *arguments, "--top_k", "3")
+    assert "车" in row
+    assert [one["label"] for one in json.loads(row)["top"]] == ["car", "finance", "sports"]
+
+
+def test_notices_go_to_stderr(capsys, bundle):
+    infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", "--text", "车", "--model_name_or_path", "ernie"])
+    captured = capsys.readouterr()
+    assert captured.out == "car\n"
+    assert "--model_name_or_path" in captured.err and captured.err.count("\n") == 1
+
+
+def test_speed_is_shown_on_a_terminal(capsys, bundle, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", "--text", "车", "--num_threads", "1"])
+    captured = capsys.readouterr()
+    assert captured.out == "car\n"
+    assert "1 texts in" in captured.err and "CPU, 1 threads, fp32" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ((), ConfigError, "--data_dir"),
+        (("--text", "车", "--data_dir", "."), ConfigError, "--text and --data_dir"),
+        (("--text", "车", " "), DataError, "text 2 is empty"),
+        (("--text", "车", "--top_k", "2"), ConfigError, "tsv or jsonl"),
+        (("--text", "车", "--top_k", "9", "--output_format", "tsv"), ConfigError, "3 labels"),
+        (("--text", "车", "--max_seq_length", "512"), ConfigError, "512 exceeds the exported model's 16"),
+        (("--text", "车", "--batch_size", "0"), ConfigError, "batch_size"),
+        (("--data_dir", "nowhere"), DataError, "nowhere"),
+    ],
+)
+def test_mistakes(bundle, monkeypatch, arguments, error, says):
+    pipe(monkeypatch, b"", terminal=True)
+    with pytest.raises(error, match=says):
+        infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", *arguments])
+
+
+def test_empty_line_in_the_middle(capsys, bundle, data):
+    (data / "data.txt").write_text("球队\n\n车\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"data\.txt:2: blank line"):
+        infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", "--data_dir", str(data)])
+
+
+def test_no_bundle(tmp_path):
+    with pytest.raises(BundleError, match="export.py"):
+        infer.main(["--model_path_prefix", str(tmp_path / "checkpoints" / "export"), "--text", "车"])
+
+
+def script(root, *arguments, cwd, **options):
+    """Run infer.py elsewhere, in a bare locale, with paddle out of reach."""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", BLOCK_PADDLE, str(root / "infer.py"), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, timeout=60, **options)
+
+
+def test_help_without_paddle(root, tmp_path):
+    done = script(root, "--help", cwd=tmp_path)
+    assert done.returncode == 0 and done.stderr == b""
+    for flag in ("--model_path_prefix", "--data_dir", "--max_seq_length", "--use_fp16", "--top_k", "examples:"):
+        assert flag in done.stdout.decode()
+
+
+def test_predicts_without_paddle(root, tmp_path, bundle):
+    done = script(
+        root, "--model_path_prefix", bundle, "--output_format", "tsv", cwd=tmp_path, input="球队\n新车\n".encode()
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [line.split("\t")[:2] for line in done.stdout.decode("utf-8").splitlines()] == [
+        ["球队", "sports"],
+        ["新车", "car"],
+    ]
+
+
+def test_one_line_and_exit_2(root, tmp_path, bundle):
+    done = script(root, "--model_path_prefix", tmp_path / "none", "--text", "x", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith("infer.py: error: ") and done.stderr.count(b"\n") == 1
+    done = script(root, "--model_path_prefix", bundle, "--text", "x", "--device", "gpu", cwd=tmp_path)
+    assert done.returncode == 2 and b"pip uninstall -y onnxruntime onnxruntime-gpu" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(root, tmp_path, bundle):
+    (tmp_path / "data.txt").write_text("球队\n" * 50_000, encoding="utf-8")
+    command = [sys.executable, str(root / "infer.py"), "--model_path_prefix", str(bundle), "--data_dir", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline().strip() == b"sports"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) in (0, 141)

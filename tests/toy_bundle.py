@@ -1,0 +1,41 @@
+"""An exported folder whose answers can be computed by hand: 球 and 队 score sports, 车 car, 股 and 票 finance."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from prompt_kit.bundle import BundleConfig, write_bundle_config
+from prompt_kit.prompt_tokenizer import PromptTokenizer
+from prompt_kit.template import Template
+from prompt_kit.tokenization import Tokenizer
+from prompt_kit.verbalizer import Verbalizer
+
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "是", "球", "队", "车", "股", "票", "新"]
+LABELS = Verbalizer.from_lines(["sports==球队", "car==车", "finance==股票"])
+TEMPLATE = "{'text': 'text_a'}{'hard': '是'}{'mask'}"
+GRAPH = Path(__file__).parent / "golden" / "sum_of_tokens.onnx"
+
+
+def toy_config(**changes) -> BundleConfig:
+    prompt_tokenizer = PromptTokenizer(Template.parse(TEMPLATE), Tokenizer.from_vocab(VOCABULARY), max_seq_length=16)
+    models = {"fp32": "model.onnx", "fp16": "model_fp16.onnx"}
+    config = {"prompt": prompt_tokenizer.to_config(), "verbalizer": LABELS, "models": models, "base_model": "toy"}
+    return BundleConfig(**{**config, **changes})
+
+
+def write_toy_bundle(folder: Path, **changes) -> Path:
+    """Write the folder; `changes` go into its configuration."""
+    folder.mkdir(parents=True)
+    shutil.copyfile(GRAPH, folder / "model.onnx")
+    Tokenizer.from_vocab(VOCABULARY).save(folder / "tokenizer.json")
+    write_bundle_config(folder, toy_config(**changes))
+    return folder
+
+
+def edit_config(folder: Path, **changes) -> None:
+    """Change keys of prompt_config.json; None takes a key away."""
+    path = folder / "prompt_config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    path.write_text(json.dumps({k: v for k, v in config.items() if v is not None}), encoding="utf-8")
