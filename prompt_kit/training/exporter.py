@@ -14,12 +14,10 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import paddle
-from paddle import nn
-from paddle.static import InputSpec
 
 from prompt_kit.atomic import replace_folder
 from prompt_kit.bundle import (
@@ -38,9 +36,9 @@ from prompt_kit.lines import PathLike
 from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.training.model_card import model_card
 from prompt_kit.training.modeling import PromptModel
-from prompt_kit.training.onnx_graph import convert, open_onnx, silenced, to_fp16
+from prompt_kit.training.onnx_graph import convert, open_onnx, to_fp16
 from prompt_kit.training.parity import FP16_TOLERANCE, TOLERANCE, largest_difference, probe_batches
-from prompt_kit.training.soft_prompt import PromptEmbedding
+from prompt_kit.training.static_graph import Logits, open_static, run_eager, save_static
 from prompt_kit.versions import installed_versions
 
 GRAPH = "model"
@@ -48,8 +46,6 @@ ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx"}
 RESULT_FILES = ("all_results.json", "eval_results.json")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
 _BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), "model_int8.onnx", TOKENIZER_FILE, CONFIG_FILE, "README.md"}
-
-Logits = Callable[[Dict[str, np.ndarray]], np.ndarray]
 
 
 def export_bundle(
@@ -114,16 +110,15 @@ def export_static(prefix: PathLike, output_dir: PathLike, fp16: bool = True) -> 
     def write_graph(staging: Path) -> Logits:
         for path in (graph_file, params_file):
             shutil.copyfile(path, staging / (GRAPH + path.suffix))
-        with silenced():
-            return _runner(paddle.jit.load(str(staging / GRAPH)), list(config.inputs))
+        return open_static(graph_file, params_file)
 
     with _on_cpu():
         return _write(output_dir, config, prompt_tokenizer, write_graph, fp16)
 
 
-def read_metrics(folder: PathLike) -> Dict[str, float]:
+def read_metrics(folder: PathLike) -> dict[str, float]:
     """Accuracy and F1 scores of the results files that train.py leaves in its output folder; {} without any."""
-    metrics: Dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for name in RESULT_FILES:
         try:
             with open(Path(folder) / name, encoding="utf-8-sig") as file:
@@ -150,36 +145,14 @@ def _export(model: PromptModel, output_dir: PathLike, metrics: Mapping[str, floa
         inputs=inputs,
         outputs=outputs,
     )
-    expected = _logits(_runner(model, list(inputs)), probe_batches(prompt_tokenizer))
+    expected = _logits(run_eager(model, list(inputs)), probe_batches(prompt_tokenizer))
 
     def write_graph(staging: Path) -> Logits:
-        specs = [
-            InputSpec([size if isinstance(size, int) else None for size in shape], "int64", name)
-            for name, shape in inputs.items()
-        ]
-        with silenced():
-            paddle.jit.save(_Frozen(model), str(staging / GRAPH), input_spec=specs)
+        save_static(model, staging / GRAPH, inputs)
         answers = iter(expected)  # of the model as it was before anything in it was frozen
         return lambda arrays: next(answers)
 
     return _write(output_dir, config, prompt_tokenizer, write_graph, fp16)
-
-
-class _Frozen(nn.Layer):
-    """The model as a function of its inputs alone: the soft prompt's encoder depends on none, so it runs once, here."""
-
-    def __init__(self, model: PromptModel):
-        super().__init__()
-        self.model = model
-        self.eval()
-        embedding = model.backbone.get_input_embeddings()
-        if isinstance(embedding, PromptEmbedding):
-            with paddle.no_grad():
-                self.register_buffer("soft_table", model.soft_prompt().detach())
-            embedding._table = lambda: self.soft_table
-
-    def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None):
-        return self.model(input_ids, token_type_ids, mask_columns, soft_ids)
 
 
 def _write(
@@ -199,9 +172,10 @@ def _write(
     batches = probe_batches(prompt_tokenizer)
     try:
         with replace_folder(folder) as staging:
-            expected = _logits(write_graph(staging), batches)
+            answer = write_graph(staging)
             graph_file = next(staging / name for name in _GRAPH_FILES if (staging / name).is_file())
             onnx_model = convert(graph_file, staging / "model.pdiparams", config.inputs, config.outputs)
+            expected = _logits(answer, batches)
             models, parity = {}, {}
             for precision in ("fp32", "fp16") if fp16 else ("fp32",):
                 path = staging / ONNX_FILES[precision]
@@ -223,7 +197,7 @@ def _write(
 
 
 def _check(
-    path: Path, expected: Sequence[np.ndarray], batches: Sequence[Dict[str, np.ndarray]], precision: str
+    path: Path, expected: Sequence[np.ndarray], batches: Sequence[dict[str, np.ndarray]], precision: str
 ) -> float:
     actual = _logits(open_onnx(path), batches)
     if precision == "fp32":
@@ -234,18 +208,8 @@ def _check(
         raise BundleError(f"{error}; this model does not survive half precision: export with --no_fp16") from error
 
 
-def _logits(run: Logits, batches: Sequence[Dict[str, np.ndarray]]) -> List[np.ndarray]:
+def _logits(run: Logits, batches: Sequence[dict[str, np.ndarray]]) -> list[np.ndarray]:
     return [run(batch) for batch in batches]
-
-
-def _runner(layer: nn.Layer, names: Sequence[str]) -> Logits:
-    """arrays -> logits by Paddle."""
-
-    def run(arrays: Dict[str, np.ndarray]) -> np.ndarray:
-        with paddle.no_grad():
-            return layer(*[paddle.to_tensor(arrays[name]) for name in names]).numpy()
-
-    return run
 
 
 @contextlib.contextmanager
@@ -270,7 +234,7 @@ def _copy(model: PromptModel) -> PromptModel:
     return copied
 
 
-def _check_output_folder(folder: Path) -> List[Path]:
+def _check_output_folder(folder: Path) -> list[Path]:
     """Entries of `folder` that an export must keep. BundleError when it holds something else than an export."""
     if not folder.exists():
         return []

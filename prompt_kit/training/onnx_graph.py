@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def convert(model_file: Path, params_file: Path, inputs: Mapping[str, Shape], ou
 
     Raises BundleError when the graph has other inputs or paddle2onnx cannot convert it.
     """
-    require("paddle2onnx", "export")
+    require("paddle2onnx")
     with silenced() as said:
         try:
             import onnx
@@ -63,21 +63,67 @@ def to_fp16(graph: Any) -> Any:
     with silenced():
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
-        return convert_float_to_float16(copy.deepcopy(graph), keep_io_types=True)
+        graph = copy.deepcopy(graph)
+        _widen_integer_arithmetic(graph)
+        return convert_float_to_float16(graph, keep_io_types=True)
 
 
-def open_onnx(path: Path) -> Callable[[Dict[str, np.ndarray]], np.ndarray]:
+def _widen_integer_arithmetic(model: Any) -> None:
+    """Make doubles of the floats that ids are computed with, so that the conversion to half precision passes over them.
+
+    paddle2onnx adds whole numbers as floats. fp16 holds none above 2048 exactly: a token would become its neighbour.
+    """
+    from onnx import TensorProto, numpy_helper, shape_inference
+
+    graph, inferred = model.graph, shape_inference.infer_shapes(model).graph
+    kinds = {value.name: value.type.tensor_type.elem_type for value in (*inferred.value_info, *inferred.output)}
+    kinds.update({tensor.name: tensor.data_type for tensor in graph.initializer})
+    makers = {name: node for node in graph.node for name in node.output}
+    to_whole = [node for node in graph.node if _casts_to(node, TensorProto.INT64, TensorProto.INT32)]
+    floats: set[str] = set()
+    ahead = [node.input[0] for node in to_whole]
+    while ahead:
+        name = ahead.pop()
+        if name not in floats and kinds.get(name) == TensorProto.FLOAT:
+            floats.add(name)
+            ahead += makers[name].input if name in makers else ()
+    for node in graph.node:
+        if floats.intersection(node.input) and not (floats.issuperset(node.output) or node in to_whole):
+            return  # a float that is used elsewhere too: leave all as it is, the comparison with the model will tell
+    for node in graph.node:
+        if floats.issuperset(node.output) and node.op_type == "Cast":
+            node.attribute[0].i = TensorProto.DOUBLE
+    constants = [node.attribute[0].t for node in graph.node if node.op_type == "Constant" and node.output[0] in floats]
+    for tensor in (*constants, *(tensor for tensor in graph.initializer if tensor.name in floats)):
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+    known = [value for value in graph.value_info if value.name not in floats]
+    del graph.value_info[:]
+    graph.value_info.extend(known)
+
+
+def _casts_to(node: Any, *kinds: int) -> bool:
+    return node.op_type == "Cast" and node.attribute[0].i in kinds
+
+
+def open_onnx(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     """arrays -> logits [B, C], run by onnxruntime on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = physical_cores()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors come as exceptions
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions have no base class of their own
         raise BundleError(f"onnxruntime cannot load the exported {path.name}: {last_line(str(error))}") from error
-    return lambda arrays: session.run([OUTPUT_NAME], arrays)[0]
+
+    def answer(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        try:
+            return session.run([OUTPUT_NAME], arrays)[0]
+        except Exception as error:
+            raise BundleError(f"onnxruntime cannot run the exported {path.name}: {last_line(str(error))}") from error
+
+    return answer
 
 
 def _name(graph: Any, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
@@ -158,7 +204,7 @@ def silenced() -> Iterator[Callable[[], str]]:
 
     paddle2onnx prints from C++, so the file descriptors 1 and 2 themselves point elsewhere for the time.
     """
-    streams: List[Any] = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    streams: list[Any] = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
     text = io.StringIO()
     with tempfile.TemporaryFile() as file:
         for stream in streams:

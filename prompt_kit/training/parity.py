@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Dict, List
 
 import numpy as np
 
@@ -18,7 +17,7 @@ FP16_TOLERANCE = 3e-2
 _PIECES = 200
 
 
-def probe_batches(prompt_tokenizer: PromptTokenizer) -> List[Dict[str, np.ndarray]]:
+def probe_batches(prompt_tokenizer: PromptTokenizer) -> list[dict[str, np.ndarray]]:
     """Batches of 1 and 3 texts: short, of mixed lengths, and as long as the model takes."""
     room = prompt_tokenizer.max_seq_length - prompt_tokenizer.num_prompt_tokens
     pieces = _exact_pieces(prompt_tokenizer)
@@ -37,11 +36,11 @@ def probe_batches(prompt_tokenizer: PromptTokenizer) -> List[Dict[str, np.ndarra
     return [collate([features(length) for length in batch], pad_id) for batch in lengths]
 
 
-def _exact_pieces(prompt_tokenizer: PromptTokenizer) -> List[str]:
+def _exact_pieces(prompt_tokenizer: PromptTokenizer) -> list[str]:
     """Word pieces that are one token as a text, so that a text of n of them has n tokens."""
     tokenizer = prompt_tokenizer.tokenizer
     order = np.random.default_rng(0).permutation(tokenizer.vocab_size)
-    pieces: List[str] = []
+    pieces: list[str] = []
     for number in order.tolist():
         piece = tokenizer.id_to_token(number)
         if piece and tokenizer.encode(piece) == [number]:

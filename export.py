@@ -1,0 +1,57 @@
+"""Export a trained prompt model as a folder that infer.py runs without Paddle: ONNX, tokenizer, labels."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+from prompt_kit.cli import ArgumentParser, run
+from prompt_kit.errors import ConfigError
+
+EXAMPLES = """\
+examples:
+  python export.py
+  python export.py --resume_from_checkpoint checkpoints/checkpoint-60 --output_dir exported
+  python export.py --model_path_prefix checkpoints/export/model     (convert a static graph again)
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse(argv)
+    from prompt_kit.training.exporter import export_checkpoint, export_static
+
+    if args.model_path_prefix:
+        output_dir = args.output_dir or os.path.dirname(os.path.abspath(args.model_path_prefix))
+        config = export_static(args.model_path_prefix, output_dir, fp16=not args.no_fp16)
+    else:
+        output_dir = args.output_dir or os.path.join(args.resume_from_checkpoint, "export")
+        config = export_checkpoint(args.resume_from_checkpoint, output_dir, fp16=not args.no_fp16)
+    differences = ", ".join(f"{config.models[name]} {value:.1e}" for name, value in config.parity.items())
+    print(
+        f"export.py: wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
+        f"every best label agrees with Paddle, largest difference of a logit: {differences}",
+        file=sys.stderr,
+    )
+
+
+def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = ArgumentParser(prog="export.py", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("--resume_from_checkpoint", metavar="FOLDER",
+        help="the training folder, or a checkpoint-N in it (default: ./checkpoints)")  # fmt: skip
+    parser.add_argument("--output_dir", metavar="FOLDER",
+        help="the exported folder (default: export in the training folder, or the static graph's folder)")  # fmt: skip
+    parser.add_argument("--model_path_prefix", metavar="PREFIX",
+        help="convert PREFIX.json and PREFIX.pdiparams, with prompt_config.json and tokenizer.json beside them")  # fmt: skip
+    parser.add_argument("--no_fp16", action="store_true", help="leave out model_fp16.onnx")
+    args = parser.parse_args(argv)
+    if args.model_path_prefix and args.resume_from_checkpoint:
+        raise ConfigError("--model_path_prefix and --resume_from_checkpoint are both given; give one of them")
+    args.resume_from_checkpoint = args.resume_from_checkpoint or "./checkpoints"
+    return args
+
+
+if __name__ == "__main__":
+    run(main)
