@@ -51,10 +51,18 @@ def require(module: str, extra: str = "cpu") -> None:
 
 @contextlib.contextmanager
 def quiet():
-    """Keep warnings and stray prints of an import (ccache, distutils, thread count) from the user."""
+    """Keep warnings and stray prints of an import (ccache, distutils, thread count) from the user.
+
+    And the log handlers that an import installs: ours would add none then, and our lines would go where theirs go.
+    """
+    handlers, level = logging.root.handlers[:], logging.root.level
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
-        yield
+        try:
+            yield
+        finally:
+            logging.root.handlers[:] = handlers
+            logging.root.setLevel(level)
 
 
 def start_paddle() -> None:
