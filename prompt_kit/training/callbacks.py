@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Optional
 
 from paddlenlp.trainer import TrainerCallback
 from tqdm import tqdm
+
+from prompt_kit.training.checkpoint import find_best
 
 
 class BestModelCallback(TrainerCallback):
@@ -15,15 +18,19 @@ class BestModelCallback(TrainerCallback):
     Args:
         patience: evaluations without a better score before training stops; 0 never stops.
 
+    `resumed_from` is the checkpoint-N that training goes on from, if any: the best one so far is looked for beside it.
     The count is read off the state's log, which every checkpoint holds, so it survives a resume.
     """
 
     def __init__(self, patience: int):
         self.patience = patience
         self.training = False
+        self.resumed_from: Optional[str] = None
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.training = True
+        if self.resumed_from and state.best_model_checkpoint:
+            state.best_model_checkpoint = find_best(state.best_model_checkpoint, self.resumed_from)
 
     def on_train_end(self, args, state, control, **kwargs):
         self.training = False

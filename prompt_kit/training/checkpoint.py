@@ -27,6 +27,7 @@ OPTIMIZER_FILE = "optimizer.safetensors"
 SCHEDULER_FILE = "scheduler.json"
 STATE_FILE = "trainer_state.json"
 _SEPARATOR = "|"  # between a parameter's name in the model and the name of its accumulator
+_MASTER = "master_weight"
 
 
 def write_checkpoint(folder: Path, trainer: PromptTrainer) -> None:
@@ -43,7 +44,7 @@ def write_checkpoint(folder: Path, trainer: PromptTrainer) -> None:
 
 def load_training_state(folder: Path, trainer: PromptTrainer) -> None:
     """Optimizer, scheduler and loss scaler as `write_checkpoint` left them."""
-    trainer.optimizer.set_state_dict(_optimizer_state(read_safetensors(folder / OPTIMIZER_FILE), trainer))
+    _load_optimizer_arrays(read_safetensors(folder / OPTIMIZER_FILE), trainer)
     try:
         with open(folder / SCHEDULER_FILE, encoding="utf-8-sig") as file:
             state = json.load(file)
@@ -77,16 +78,33 @@ def last_checkpoint(path: Path) -> Path:
     return found[-1]
 
 
-def rotate_checkpoints(folder: Path, limit: Optional[int], best: Optional[str]) -> None:
-    """Delete the oldest checkpoints beyond `limit`, never the best and never the last."""
+def find_best(best: str, resumed_from: str) -> str:
+    """The best checkpoint of a run that is gone on with: beside the resumed one, since a run may have been moved.
+
+    Raises CheckpointError if it is neither there nor where it was written.
+    """
+    beside = Path(resumed_from).absolute().parent / Path(best).name
+    for path in (beside, Path(best)):
+        if (path / CONFIG_FILE).is_file():
+            return str(path)
+    raise CheckpointError(
+        f"{resumed_from} says that the best model so far is in {Path(best).name}, which is neither {beside} nor {best}; "
+        "copy that folder there too, or resume from another checkpoint"
+    )
+
+
+def rotate_checkpoints(last: Path, limit: Optional[int], best: Optional[str]) -> None:
+    """Delete the oldest checkpoints beside `last`, which was just written, until `limit` are left; never the best one.
+
+    Later steps than `last`'s were left by an earlier run from which this one was resumed: they go first.
+    """
     if not limit or limit <= 0:
         return
-    found = checkpoints(folder)
-    kept = {path.name for path in found[-limit:]} | ({Path(best).name} if best else set())
-    if limit == 1 and best:
-        kept |= {found[-1].name}
-    for path in found:
-        if path.name not in kept:
+    found = checkpoints(last.parent)
+    ahead = found[found.index(last) + 1 :]
+    by_age = [*ahead, *(path for path in found if path not in ahead)]
+    for path in by_age[:-limit]:
+        if not best or path.name != Path(best).name:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -99,39 +117,40 @@ def is_run(folder: Path) -> Optional[str]:
 
 
 def _optimizer_arrays(trainer: PromptTrainer) -> dict[str, np.ndarray]:
-    """Accumulators under the parameter's name in the model: Paddle's own names count the layers made in a process."""
-    names = {p.name: n for n, p in trainer.model.named_parameters()}
-    arrays = {}
-    for key, value in trainer.optimizer.state_dict().items():
-        if key == "master_weights":
-            for name, weight in value.items():
-                arrays[_SEPARATOR.join((names[name], "master_weight"))] = np.ascontiguousarray(weight.numpy())
-        elif isinstance(value, paddle.Tensor):
-            name, accumulator = _split(key, names)
-            arrays[_SEPARATOR.join((names[name], accumulator))] = np.ascontiguousarray(value.numpy())
-    return arrays
+    """Accumulators and master weights, under the parameter's name in the model and theirs."""
+    names, optimizer = _parameter_names(trainer), trainer.optimizer
+    states = {**optimizer._accumulators, _MASTER: optimizer._master_weights}
+    return {
+        f"{names[name]}{_SEPARATOR}{kind}": np.ascontiguousarray(tensor.numpy())
+        for kind, tensors in states.items()
+        for name, tensor in tensors.items()
+    }
 
 
-def _optimizer_state(arrays: dict[str, np.ndarray], trainer: PromptTrainer) -> dict:
-    parameters = {n: p.name for n, p in trainer.model.named_parameters()}
-    state: dict = {}
-    for key, array in arrays.items():
-        name, accumulator = key.rsplit(_SEPARATOR, 1)
-        if name not in parameters:
-            raise CheckpointError(f"{OPTIMIZER_FILE} has state of '{name}', which the model does not have")
-        if accumulator == "master_weight":
-            state.setdefault("master_weights", {})[parameters[name]] = paddle.to_tensor(array)
-        else:
-            tensor = paddle.to_tensor(array)
-            tensor.name = f"{parameters[name]}_{accumulator}"
-            state[tensor.name] = tensor
-    return state
+def _load_optimizer_arrays(arrays: dict[str, np.ndarray], trainer: PromptTrainer) -> None:
+    # Not by Optimizer.set_state_dict: it goes by names that count the layers and optimizers made in a process.
+    optimizer = trainer.optimizer
+    for group in optimizer._param_groups:
+        optimizer._create_accumulators(paddle.static.default_main_program().global_block(), group)
+    names = _parameter_names(trainer)
+    states = {**optimizer._accumulators, _MASTER: optimizer._master_weights}
+    tensors = {
+        f"{names[name]}{_SEPARATOR}{kind}": tensor for kind, held in states.items() for name, tensor in held.items()
+    }
+    if missing := sorted(tensors.keys() ^ arrays.keys()):
+        raise CheckpointError(
+            f"{OPTIMIZER_FILE} does not fit what is trained, they differ in {', '.join(missing[:3])}"
+            f"{' …' if len(missing) > 3 else ''}; resume with the --freeze_plm and --freeze_dropout of the first run"
+        )
+    for key, tensor in tensors.items():
+        tensor.set_value(arrays[key])
 
 
-def _split(key: str, names: dict[str, str]) -> tuple[str, str]:
-    """'linear_1.w_0_moment1_0' -> ('linear_1.w_0', 'moment1_0')."""
-    name = max((name for name in names if key.startswith(f"{name}_")), key=len)
-    return name, key[len(name) + 1 :]
+def _parameter_names(trainer: PromptTrainer) -> dict[str, str]:
+    """Paddle's name of a parameter, or of its float32 master weight -> its name in the model."""
+    names = {parameter.name: name for name, parameter in trainer.model.named_parameters()}
+    masters = {weight.name: names[name] for name, weight in trainer.optimizer._master_weights.items()}
+    return {**names, **masters}
 
 
 def _plain(state):

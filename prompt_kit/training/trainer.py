@@ -11,10 +11,11 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddlenlp.trainer import Trainer
-from paddlenlp.trainer.trainer_callback import ProgressCallback as _PaddleProgress
+from paddlenlp.trainer.trainer_callback import PrinterCallback
+from paddlenlp.trainer.trainer_callback import ProgressCallback as PaddleProgressCallback
 
 from prompt_kit.data import Example
-from prompt_kit.metrics import accuracy_and_f1
+from prompt_kit.metrics import accuracy_and_f1, softmax
 from prompt_kit.training.arguments import PromptTrainingArguments
 from prompt_kit.training.batching import Collator, EncodedDataset, SeededBatchSampler
 from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback
@@ -54,28 +55,26 @@ class PromptTrainer(Trainer):
             model.freeze_language_model()
         model.freeze_dropout = args.freeze_dropout
         self._last_step, self._micro_step = -1, 0
+        self._best = BestModelCallback(args.early_stopping_patience)
+        train_dataset = _encoded(train_dataset, model)
+        if train_dataset is not None:
+            _sampler(train_dataset, args)  # too few examples: say so before anything is written
         super().__init__(
             model=model,
             args=args,
             data_collator=Collator(model.tokenizer.pad_id),
-            train_dataset=_encoded(train_dataset, model),
+            train_dataset=train_dataset,
             eval_dataset=_encoded(eval_dataset, model),
             compute_metrics=lambda output: accuracy_and_f1(output.predictions.argmax(-1), output.label_ids),
-            callbacks=[BestModelCallback(args.early_stopping_patience), ProgressCallback(), *(callbacks or [])],
+            callbacks=[self._best, ProgressCallback(), *(callbacks or [])],
         )
-        self.pop_callback(_PaddleProgress)  # ours shows one line an evaluation
+        for theirs in (PaddleProgressCallback, PrinterCallback):  # ours shows one line an evaluation
+            self.pop_callback(theirs)
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
     def _get_train_sampler(self):
-        return SeededBatchSampler(
-            len(self.train_dataset),
-            self.args.per_device_train_batch_size,
-            self.args.seed,
-            num_replicas=max(1, self.args.dataset_world_size),
-            rank=max(0, self.args.dataset_rank),
-            accumulation=self.args.gradient_accumulation_steps,
-        )
+        return _sampler(self.train_dataset, self.args)
 
     def predict_logits(self, examples: Examples) -> np.ndarray:
         """[N, C] float32 label logits, in the examples' order, whether or not they have labels."""
@@ -83,6 +82,14 @@ class PromptTrainer(Trainer):
 
     def evaluate(self, eval_dataset: Optional[Examples] = None, ignore_keys=None, metric_key_prefix: str = "eval"):
         return super().evaluate(_encoded(eval_dataset, self.model), ignore_keys, metric_key_prefix)
+
+    def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        if output.predictions is not None and output.label_ids is not None:
+            # the Trainer's mean counts the examples twice that fill up the last batch of several processes
+            right = softmax(output.predictions)[np.arange(len(output.label_ids)), output.label_ids]
+            output.metrics[f"{metric_key_prefix}_loss"] = float(-np.log(right).mean())
+        return output
 
     # -- optimization -------------------------------------------------------------------------------------------------
 
@@ -143,6 +150,8 @@ class PromptTrainer(Trainer):
 
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
         """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
+        self._last_step, self._micro_step = -1, 0
+        self._best.resumed_from = resume_from_checkpoint
         keep_best = self.args.load_best_model_at_end
         # The Trainer would look for model_state.pdparams, not find it, warn, and go on with the last model.
         self.args.load_best_model_at_end = False
@@ -154,6 +163,14 @@ class PromptTrainer(Trainer):
             self.model.load_weights(self.state.best_model_checkpoint)
         return output
 
+    def _wrap_model(self, model, training=True):
+        if training and self.args.world_size > 1 and model is self.model:  # once, before it becomes a DataParallel
+            # Paddle averages no gradient that is a view, such as the transposed one of a head, over the processes
+            for parameter in model.parameters():
+                if not parameter.stop_gradient:
+                    parameter.register_hook(lambda gradient: gradient.contiguous())
+        return super()._wrap_model(model, training)
+
     def _save(self, output_dir: Optional[str] = None, state_dict=None, merge_tensor_parallel=False) -> None:
         self.model.save_pretrained(output_dir or self.args.output_dir)
 
@@ -161,7 +178,7 @@ class PromptTrainer(Trainer):
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         if self.args.should_save:
             write_checkpoint(folder, self)
-            rotate_checkpoints(folder.parent, self.args.save_total_limit, self.state.best_model_checkpoint)
+            rotate_checkpoints(folder, self.args.save_total_limit, self.state.best_model_checkpoint)
         if self.args.world_size > 1:
             paddle.distributed.barrier()  # no process may look for the checkpoint before it is there
 
@@ -170,11 +187,22 @@ class PromptTrainer(Trainer):
             self.model.load_weights(resume_from_checkpoint)
 
     def _load_optimizer_and_scheduler(self, checkpoint: Optional[str]) -> None:
-        if checkpoint is not None:
+        if checkpoint is not None and not self.args.ignore_load_lr_and_optim:
             load_training_state(Path(checkpoint), self)
 
     def _load_rng_state(self, checkpoint) -> None:
         """Nothing to load: randomness is a function of the seed and the step."""
+
+
+def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments) -> SeededBatchSampler:
+    return SeededBatchSampler(
+        len(dataset),
+        args.per_device_train_batch_size,
+        args.seed,
+        num_replicas=max(1, args.dataset_world_size),
+        rank=max(0, args.dataset_rank),
+        accumulation=args.gradient_accumulation_steps,
+    )
 
 
 def _encoded(examples: Optional[Examples], model: PromptModel) -> Optional[EncodedDataset]:
