@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,20 +42,33 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+# what a run leaves in its output_dir, beside checkpoints, logs and export
+_WRITTEN = (
+    "prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json", "*_results.json",
+    "*_predictions.tsv",
+)  # fmt: skip
+
 
 def check_output_folder(args: PromptTrainingArguments) -> None:
     """Refuse, before anything is loaded, to write over a trained model, and set up logging."""
-    level = logging.INFO if args.should_log and args.process_index == 0 else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("prompt_kit").setLevel(logging.INFO if args.process_index == 0 else logging.ERROR)
     set_verbosity(args.verbose)
     if not (args.do_train or args.do_eval or args.do_predict or args.do_export):
         raise ConfigError("nothing to do: give --do_train, --do_eval, --do_predict or --do_export")
     folder, resume = Path(args.output_dir), args.resume_from_checkpoint
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"--output_dir {folder} is a file; expected a folder, or a name that is free")
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        what = "cannot be written to" if existing.is_dir() else "is a file"
+        raise ConfigError(f"--output_dir {folder}: {existing} {what}; expected a folder, or a name that is free")
     held = is_run(folder)
     if held is None:
         return
+    if resume is not None and folder.resolve() not in (Path(resume).resolve(), Path(resume).resolve().parent):
+        raise ConfigError(
+            f"--output_dir {folder} holds another run, {held} ({folder.absolute()}), than --resume_from_checkpoint "
+            f"{resume}; choose another folder, or --output_dir {resume} to write beside the model"
+        )
     if args.do_train and resume is None and not args.overwrite_output_dir:
         raise ConfigError(
             f"--output_dir {folder} holds a run already, {held} ({folder.absolute()}); choose another folder, "
@@ -72,10 +86,11 @@ def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
     if args.resume_from_checkpoint is not None:
         return str(last_checkpoint(Path(args.resume_from_checkpoint)))
     if args.overwrite_output_dir and args.should_save:
-        for path in checkpoints(Path(args.output_dir)):
-            shutil.rmtree(path)
-        for name in ("prompt_config.json", "all_results.json"):
-            (Path(args.output_dir) / name).unlink(missing_ok=True)
+        folder = Path(args.output_dir)
+        for path in (*checkpoints(folder), folder / "export"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in [path for pattern in _WRITTEN for path in folder.glob(pattern)]:
+            path.unlink()
     return None
 
 
@@ -145,15 +160,20 @@ def _check_agrees(model: PromptModel, model_args, data_args, given: frozenset[st
     held = {
         "model_name_or_path": model.config.base_model,
         "verbalizer": model.config.head,
-        "soft_encoder": " and ".join(sorted({token.encoder or "none" for token in tokenizer.soft_tokens})) or "none",
         **{
             key: getattr(tokenizer, key)
             for key in ("max_seq_length", "first_max_length", "other_max_length", "truncate_mode")
         },
     }
-    for token in tokenizer.soft_tokens[:1]:
-        held["encoder_hidden_size"] = token.hidden_size
     asked = {name: getattr(model_args, name) for name in held if name in given}
+    # The two below say what soft tokens are that do not say it themselves; without such tokens they say nothing.
+    encoders = {token.encoder or "none" for token in tokenizer.soft_tokens}
+    if "soft_encoder" in given and encoders and model_args.soft_encoder not in encoders:
+        asked["soft_encoder"], held["soft_encoder"] = model_args.soft_encoder, " and ".join(sorted(encoders))
+    sizes = {token.hidden_size for token in tokenizer.soft_tokens if token.encoder}
+    if "encoder_hidden_size" in given and sizes and model_args.encoder_hidden_size not in sizes:
+        asked["encoder_hidden_size"] = model_args.encoder_hidden_size
+        held["encoder_hidden_size"] = " and ".join(sorted(map(str, sizes)))
     if "prompt" in given and plain(Template.from_prompt(model_args.prompt)) != plain(model.template):
         asked["prompt"], held["prompt"] = model_args.prompt, model.template
     for name, value in asked.items():
@@ -206,12 +226,14 @@ class Results:
         _write_json(self.folder / "all_results.json", {**self.read(), **metrics, **self.info})
 
     def read(self) -> dict[str, Any]:
-        """all_results.json so far."""
+        """all_results.json so far; empty if it is of another model, as a zero-shot run may leave it."""
         try:
             with open(self.folder / "all_results.json", encoding="utf-8-sig") as file:
-                return json.load(file)
+                held = json.load(file)
         except (OSError, ValueError):
             return {}
+        same = all(held.get(key) == self.info[key] for key in ("mode", "base_model", "template"))
+        return held if same else {}
 
     def write_predictions(
         self, split: str, logits: np.ndarray, examples: Sequence[Example], verbalizer: Verbalizer
