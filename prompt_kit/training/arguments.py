@@ -311,7 +311,8 @@ def parse_arguments(
 ) -> tuple[ModelArguments, DataArguments, PromptTrainingArguments, frozenset[str]]:
     """Parse and check; also return the names of the flags that were given."""
     given = vars(build_parser().parse_args(argv))
-    if ignored := [f"--{name}" for name in DERIVED if name in given]:
+    ignored = [f"--{name}" for name in DERIVED if name in given]
+    if ignored and paddle.distributed.get_rank() == 0:
         logger.warning("ignored, since it follows from the other flags or from the machine: %s", ", ".join(ignored))
     values = {**PRESETS.get(given.get("preset"), {}), **{k: v for k, v in given.items() if k not in DERIVED}}
     if "num_train_epochs" in given and "max_steps" not in given:
