@@ -86,7 +86,7 @@ def _load_folder(folder: Path, name: str, reason: str) -> Backbone:
             f"--resume_from_checkpoint {folder}, or name a pretrained language model"
         )
     config = read_config(folder)
-    architecture = (config.get("architectures") or [config.get("init_class", "?")])[0]
+    architecture = architecture_name(config)
     tokenizer = Tokenizer.from_pretrained(folder)
     model_class, _ = architecture_classes(architecture, str(where))
     if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.pdparams")):
@@ -153,13 +153,21 @@ def read_config(folder: Path) -> dict:
     path = folder / "config.json"
     try:
         with open(path, encoding="utf-8-sig") as file:
-            return json.load(file)
+            config = json.load(file)
     except FileNotFoundError:
         raise ConfigError(
             f"{path.absolute()} is missing; expected a language model's folder (config, weights, vocab)"
         ) from None
     except (ValueError, OSError) as error:
         raise ConfigError(f"{path.absolute()} cannot be read: {error}") from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{path.absolute()} holds no language model's configuration: expected a JSON object")
+    return config
+
+
+def architecture_name(config: dict) -> str:
+    """The class that a configuration names: `architectures`, or `init_class` in older folders; '?' for none."""
+    return (config.get("architectures") or [config.get("init_class", "?")])[0]
 
 
 def _known_names() -> list:

@@ -16,7 +16,7 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
-from prompt_kit.training.backbone import architecture_classes, read_config
+from prompt_kit.training.backbone import architecture_classes, architecture_name, read_config
 from prompt_kit.training.heads import HEADS, ManualHead, SoftHead, masked_lm_head
 from prompt_kit.training.runtime import quiet
 from prompt_kit.training.soft_prompt import PromptEmbedding, SoftPrompt
@@ -172,6 +172,8 @@ class PromptModel(nn.Layer):
             unused += encoder.pooler.parameters()
         if self.config.head == "soft":
             unused.append(self._lm_head.bias())
+            if self._lm_head.weight() is not self.backbone.get_input_embeddings().weight:
+                unused.append(self._lm_head.weight())
         for parameter in unused:
             parameter.stop_gradient = True
 
@@ -210,9 +212,14 @@ class PromptModel(nn.Layer):
         """
         folder = Path(folder)
         config = read_prompt_config(folder)
+        missing = [name for name in (WEIGHTS_FILE, "config.json", "tokenizer.json") if not (folder / name).is_file()]
+        if missing:
+            raise CheckpointError(
+                f"{folder.absolute()} is incomplete, {', '.join(missing)} missing; copy the folder again, all its files"
+            )
         tokenizer = Tokenizer.from_pretrained(folder)
         backbone_config = read_config(folder)
-        model_class, config_class = architecture_classes(backbone_config["architectures"][0], str(folder))
+        model_class, config_class = architecture_classes(architecture_name(backbone_config), str(folder))
         with quiet():
             backbone = model_class(config_class.from_dict(backbone_config))
         model = cls(
@@ -249,7 +256,13 @@ def read_prompt_config(folder: Path) -> dict:
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path.absolute()} is damaged: {error}") from error
     if version != FORMAT_VERSION:
-        raise CheckpointError(f"{path.absolute()} has format {version}, this prompt-kit reads {FORMAT_VERSION}")
+        raise CheckpointError(
+            f"{path.absolute()} has format {version}, but this prompt-kit reads {FORMAT_VERSION}; use the prompt-kit "
+            f"that wrote it ({config.get('versions', {}).get('prompt-kit', 'unknown version')}), or train again"
+        )
+    missing = [key for key in ("mode", "base_model", "prompt", "verbalizer", "head") if key not in config]
+    if missing:
+        raise CheckpointError(f"{path.absolute()} is damaged: {', '.join(missing)} missing; copy the folder again")
     return config
 
 
