@@ -200,7 +200,8 @@ class PromptTrainingArguments(TrainingArguments):
         try:
             super().__post_init__()
         except (ValueError, KeyError, AssertionError) as error:
-            raise ConfigError(" ".join(str(error).split())) from error
+            told = " ".join(str(error).split()) or "a setting of parallel training that its assertions do not allow"
+            raise ConfigError(f"PaddleNLP's TrainingArguments: {told}") from error
         self.do_eval = wanted
         self.load_best_model_at_end = keep_best
 

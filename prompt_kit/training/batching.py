@@ -54,7 +54,7 @@ class SeededBatchSampler(paddle.io.DistributedBatchSampler):
 
     Args:
         size: number of examples.
-        batch_size: the largest batch.
+        batch_size: the largest batch; with 1, some are of two if the examples are no multiple of the batches of a step.
         seed: of the run.
         num_replicas, rank: of data parallel training.
         accumulation: batches per optimizer step; an epoch ends with a whole step, since the Trainer would carry the
@@ -67,7 +67,9 @@ class SeededBatchSampler(paddle.io.DistributedBatchSampler):
         step = num_replicas * accumulation
         batches = -(-size // batch_size)
         batches = -(-batches // step) * step
-        if size < batches:
+        if batches > size:  # batches of one: rather a few of two than a refusal
+            batches = size // step * step
+        if batches < step:
             raise ConfigError(
                 f"{size} training examples cannot fill {num_replicas} process(es) x {accumulation} accumulated batches; "
                 "lower --gradient_accumulation_steps or use fewer devices"
