@@ -38,7 +38,7 @@ from prompt_kit.training.model_card import model_card
 from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.onnx_graph import convert, open_onnx, to_fp16
 from prompt_kit.training.parity import FP16_TOLERANCE, TOLERANCE, largest_difference, probe_batches
-from prompt_kit.training.static_graph import Logits, open_static, run_eager, save_static
+from prompt_kit.training.static_graph import open_static, run_eager, save_static
 from prompt_kit.versions import installed_versions
 
 GRAPH = "model"
@@ -46,6 +46,8 @@ ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx"}
 RESULT_FILES = ("all_results.json", "eval_results.json")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
 _BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), "model_int8.onnx", TOKENIZER_FILE, CONFIG_FILE, "README.md"}
+
+Batches = Sequence[dict[str, np.ndarray]]
 
 
 def export_bundle(
@@ -107,10 +109,11 @@ def export_static(prefix: PathLike, output_dir: PathLike, fp16: bool = True) -> 
     config = read_bundle_config(prefix.parent)
     prompt_tokenizer = load_prompt_tokenizer(prefix.parent, config)
 
-    def write_graph(staging: Path) -> Logits:
+    def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
         for path in (graph_file, params_file):
             shutil.copyfile(path, staging / (GRAPH + path.suffix))
-        return open_static(graph_file, params_file)
+        run = open_static(graph_file, params_file, config.inputs)
+        return [run(batch) for batch in batches]
 
     with _on_cpu():
         return _write(output_dir, config, prompt_tokenizer, write_graph, fp16)
@@ -145,12 +148,11 @@ def _export(model: PromptModel, output_dir: PathLike, metrics: Mapping[str, floa
         inputs=inputs,
         outputs=outputs,
     )
-    expected = _logits(run_eager(model, list(inputs)), probe_batches(prompt_tokenizer))
 
-    def write_graph(staging: Path) -> Logits:
+    def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
+        expected = [run_eager(model, batch) for batch in batches]  # before anything in the model is frozen
         save_static(model, staging / GRAPH, inputs)
-        answers = iter(expected)  # of the model as it was before anything in it was frozen
-        return lambda arrays: next(answers)
+        return expected
 
     return _write(output_dir, config, prompt_tokenizer, write_graph, fp16)
 
@@ -159,12 +161,12 @@ def _write(
     output_dir: PathLike,
     config: BundleConfig,
     prompt_tokenizer: PromptTokenizer,
-    write_graph: Callable[[Path], Logits],
+    write_graph: Callable[[Path, Batches], list[np.ndarray]],
     fp16: bool,
 ) -> BundleConfig:
     """Make the whole folder aside and put it into place.
 
-    `write_graph(staging)` writes the static graph and returns the function to compare with.
+    `write_graph(staging, batches)` writes the static graph and returns the logits to compare with.
     """
     folder = Path(os.path.abspath(output_dir))
     others = _check_output_folder(folder)
@@ -172,10 +174,9 @@ def _write(
     batches = probe_batches(prompt_tokenizer)
     try:
         with replace_folder(folder) as staging:
-            answer = write_graph(staging)
+            expected = write_graph(staging, batches)
             graph_file = next(staging / name for name in _GRAPH_FILES if (staging / name).is_file())
             onnx_model = convert(graph_file, staging / "model.pdiparams", config.inputs, config.outputs)
-            expected = _logits(answer, batches)
             models, parity = {}, {}
             for precision in ("fp32", "fp16") if fp16 else ("fp32",):
                 path = staging / ONNX_FILES[precision]
@@ -196,20 +197,15 @@ def _write(
     return config
 
 
-def _check(
-    path: Path, expected: Sequence[np.ndarray], batches: Sequence[dict[str, np.ndarray]], precision: str
-) -> float:
-    actual = _logits(open_onnx(path), batches)
+def _check(path: Path, expected: Sequence[np.ndarray], batches: Batches, precision: str) -> float:
+    run = open_onnx(path)
+    actual = [run(batch) for batch in batches]
     if precision == "fp32":
         return largest_difference(expected, actual, TOLERANCE, path.name)
     try:
         return largest_difference(expected, actual, FP16_TOLERANCE, path.name, near_ties=True)
     except BundleError as error:
         raise BundleError(f"{error}; this model does not survive half precision: export with --no_fp16") from error
-
-
-def _logits(run: Logits, batches: Sequence[dict[str, np.ndarray]]) -> list[np.ndarray]:
-    return [run(batch) for batch in batches]
 
 
 @contextlib.contextmanager

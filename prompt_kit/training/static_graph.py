@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Callable
 
@@ -17,8 +17,6 @@ from prompt_kit.errors import BundleError
 from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.onnx_graph import last_line, silenced
 from prompt_kit.training.soft_prompt import PromptEmbedding
-
-Logits = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
 class _Frozen(nn.Layer):
@@ -48,10 +46,12 @@ def save_static(model: PromptModel, prefix: Path, inputs: Mapping[str, Shape]) -
         paddle.jit.save(_Frozen(model), str(prefix), input_spec=specs)
 
 
-def open_static(model_file: Path, params_file: Path) -> Logits:
+def open_static(
+    model_file: Path, params_file: Path, inputs: Iterable[str]
+) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     """arrays -> logits [B, C] of a static graph (.json or the older .pdmodel), run by Paddle's inference on the CPU.
 
-    Raises BundleError when Paddle cannot load it.
+    Raises BundleError when Paddle cannot load it or it has other inputs.
     """
     from paddle import inference
 
@@ -66,6 +66,10 @@ def open_static(model_file: Path, params_file: Path) -> Logits:
     except Exception as error:  # of any kind: bad JSON is a RuntimeError
         raise BundleError(f"{model_file} or {params_file.name} is damaged: {last_line(str(error))}") from error
     names = predictor.get_input_names()
+    if sorted(names) != sorted(inputs):
+        raise BundleError(
+            f"{model_file} has inputs {names}, but its template asks for {list(inputs)}: not of one export"
+        )
 
     def answer(arrays: dict[str, np.ndarray]) -> np.ndarray:
         for name in names:
@@ -76,11 +80,7 @@ def open_static(model_file: Path, params_file: Path) -> Logits:
     return answer
 
 
-def run_eager(model: nn.Layer, names: Sequence[str]) -> Logits:
-    """arrays -> logits [B, C] of a model in memory."""
-
-    def answer(arrays: dict[str, np.ndarray]) -> np.ndarray:
-        with paddle.no_grad():
-            return model(*[paddle.to_tensor(arrays[name]) for name in names]).numpy()
-
-    return answer
+def run_eager(model: nn.Layer, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Logits [B, C] of a model in memory."""
+    with paddle.no_grad():
+        return model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy()
