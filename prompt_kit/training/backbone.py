@@ -93,7 +93,8 @@ def _load_folder(folder: Path, name: str, reason: str) -> Backbone:
         raise ConfigError(f"{where} holds no weights; expected model.safetensors or model_state.pdparams")
     try:
         with quiet():
-            model = model_class.from_pretrained(str(folder), dtype="float32")
+            # absolute: a relative folder may have the name of a hub model, which PaddleNLP would take it for
+            model = model_class.from_pretrained(str(where), dtype="float32")
     except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
         raise ConfigError(f"cannot load the language model in {where}: {_brief(error)}") from error
     return Backbone(name, reason, model, tokenizer)
