@@ -72,10 +72,16 @@ def start_paddle() -> None:
         logger.debug("CPU environment: %s", chosen)
     require("paddle")
     require("paddlenlp")
-    with quiet():
-        import paddle  # noqa: F401
-        import paddlenlp  # noqa: F401
-        from paddlenlp.utils.log import logger as paddlenlp_logger
+    try:
+        with quiet():
+            import paddle  # noqa: F401
+            import paddlenlp  # noqa: F401
+            from paddlenlp.utils.log import logger as paddlenlp_logger
+    except (ImportError, OSError) as error:  # a library of the system (libgomp), or versions that do not go together
+        raise DependencyError(
+            f"paddle and paddlenlp are installed but cannot be imported ({' '.join(str(error).split())}); "
+            'install the versions that go together: pip install ".[cpu]" in the clone, or pip install "prompt-kit[cpu]"'
+        ) from error
     set_verbosity(False)
     paddlenlp_logger.logger.propagate = False
 

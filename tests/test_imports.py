@@ -1,0 +1,135 @@
+"""The import rule: prediction needs neither Paddle nor PaddleNLP, and training without them says which extra to install.
+
+Every case is a fresh Python in which paddle and paddlenlp cannot be imported.
+"""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import prompt_kit
+
+BLOCK = "import sys; sys.modules['paddle'] = sys.modules['paddlenlp'] = None\n"
+TRAINING = ("PromptModel", "PromptTrainer")
+# Packages of prompt_kit that have an extra of their own.
+NEED_AN_EXTRA = ("training", "serving")
+
+
+def modules():
+    """Every module of the package but those under NEED_AN_EXTRA."""
+    found = []
+    for module in pkgutil.iter_modules(prompt_kit.__path__, "prompt_kit."):
+        if module.name.partition(".")[2] in NEED_AN_EXTRA:
+            continue
+        found.append(module.name)
+        if module.ispkg:
+            path = [os.path.join(folder, module.name.rpartition(".")[2]) for folder in prompt_kit.__path__]
+            found += [inner.name for inner in pkgutil.walk_packages(path, module.name + ".")]
+    return found
+
+
+def python(root, program, *arguments, path=""):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [path, str(root)])), "PYTHONUTF8": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=root, env=environment, capture_output=True, text=True,
+        timeout=120, encoding="utf-8",
+    )  # fmt: skip
+
+
+def script(root, name, *arguments, program=BLOCK, path=""):
+    """`python name arguments`, after `program`."""
+    run = f"import runpy; sys.argv = sys.argv[1:]; runpy.run_path({name!r}, run_name='__main__')"
+    return python(root, program + run, name, *arguments, path=path)
+
+
+def test_every_root_module_is_there():
+    names = modules()
+    assert {"prompt_kit.data", "prompt_kit.predictor", "prompt_kit.template", "prompt_kit.versions"} <= set(names)
+    assert not any("training" in name for name in names)
+
+
+def test_root_modules_import_without_paddle_and_without_what_only_some_need(root):
+    program = BLOCK + (
+        "import importlib\n"
+        f"for name in {modules()!r}: importlib.import_module(name)\n"
+        "heavy = {'sklearn', 'pandas', 'torch', 'transformers', 'prompt_kit.training'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = python(root, program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_importing_the_package_imports_nothing_heavy(root):
+    done = python(
+        root,
+        "import sys, prompt_kit; print(sorted({'numpy', 'tokenizers', 'onnxruntime', 'paddle'} & set(sys.modules)))",
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_predictor_template_and_verbalizer_without_paddle(root):
+    pytest.importorskip("onnxruntime")
+    program = (
+        BLOCK + "from prompt_kit import Predictor, Template, Verbalizer\nprint(Predictor.__name__, Template.__name__)"
+    )
+    done = python(root, program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Predictor Template\n", "")
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_training_names_are_lazy_and_name_the_extra(root, name):
+    program = BLOCK + (
+        f"import prompt_kit\nassert {name!r} in prompt_kit.__all__\n"
+        "from prompt_kit.errors import DependencyError\n"
+        f"try:\n    prompt_kit.{name}\nexcept DependencyError as error:\n    print(error)"
+    )
+    done = python(root, program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "paddle is not installed" in done.stdout and "[cpu]" in done.stdout and done.stdout.count("\n") == 1
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'PromptTuner'"):
+        prompt_kit.PromptTuner  # noqa: B018
+
+
+def test_infer_help_without_paddle(root):
+    done = script(root, "infer.py", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--model_path_prefix" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["train.py", "export.py"])
+def test_the_other_scripts_without_paddle_say_what_to_install(root, name):
+    arguments = ["--do_train"] if name == "train.py" else []
+    done = script(root, name, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"{name}: error: paddle is not installed; ") and "[cpu]" in done.stderr
+    assert done.stderr.count("\n") == 1, "one line, no traceback"
+
+
+def test_paddlenlp_alone_missing(root, tmp_path):
+    (tmp_path / "paddle").mkdir()
+    (tmp_path / "paddle" / "__init__.py").touch()
+    program = "import sys; sys.modules['paddlenlp'] = None\n"
+    done = script(root, "train.py", "--do_train", program=program, path=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("train.py: error: paddlenlp is not installed; ") and done.stderr.count("\n") == 1
+
+
+def test_paddle_that_is_installed_but_broken(root, tmp_path):
+    """As where libgomp.so.1 is missing from the system."""
+    for name in ("paddle", "paddlenlp"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(
+            "raise ImportError('libgomp.so.1: cannot open shared object file:\\nNo such file')", encoding="utf-8"
+        )
+    done = script(root, "train.py", "--do_train", program="import sys\n", path=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cannot be imported (libgomp.so.1: cannot open shared object file: No such file)" in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
