@@ -43,7 +43,7 @@ def test_cpus_count_where_the_topology_cannot_be_read(monkeypatch):
 def test_machines_without_affinity(monkeypatch, count, expected):
     monkeypatch.delattr(cores.os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(cores.os, "cpu_count", lambda: count)
-    monkeypatch.setattr(cores, "open", lambda *args, **kwargs: io.open("/no/such/topology"), raising=False)
+    monkeypatch.setattr(cores, "open", lambda *args, **kwargs: open("/no/such/topology"), raising=False)
     assert physical_cores() == expected
 
 
