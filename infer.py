@@ -27,7 +27,6 @@ examples:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
-    write_utf8()
     args = parse(argv)
     texts = open_texts(args)
     if args.model_name_or_path:
@@ -85,7 +84,7 @@ def open_texts(args: argparse.Namespace) -> Iterator[str]:
 def load(args: argparse.Namespace) -> Predictor:
     from prompt_kit.predictor import Predictor
 
-    return Predictor(
+    predictor = Predictor(
         args.model_path_prefix,
         device=args.device,
         device_id=args.device_id,
@@ -93,6 +92,9 @@ def load(args: argparse.Namespace) -> Predictor:
         precision="fp16" if args.use_fp16 else "fp32",
         max_seq_length=args.max_seq_length,
     )
+    if args.device == "auto" and predictor.device == "cpu":
+        note("running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)")
+    return predictor
 
 
 def count(predictions: Iterable[Prediction], predictor: Predictor) -> Iterator[Prediction]:
@@ -111,12 +113,6 @@ def count(predictions: Iterable[Prediction], predictor: Predictor) -> Iterator[P
         note(
             f"{done} texts in {seconds:.2f} s, {done / max(seconds, 1e-9):.0f} a second ({where}, {predictor.precision})"
         )
-
-
-def write_utf8() -> None:
-    """Labels and texts leave as UTF-8 whatever the locale, and what was not UTF-8 on the command line as it came."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
 def note(message: str) -> None:

@@ -26,7 +26,12 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def run(main: Callable[[Optional[Sequence[str]]], Optional[int]]) -> NoReturn:
-    """Call `main(None)`; a PromptKitError becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
+    """Call `main(None)` with UTF-8 output; a PromptKitError becomes one line on stderr and exit code 2, Ctrl-C exit code 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(
+            stream, "reconfigure"
+        ):  # help and labels are Chinese whatever the locale; odd bytes leave as they came
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     try:
         code = main(None)
         sys.stdout.flush()  # a closed pipe must surface here, not at interpreter shutdown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib import metadata
 
 __version__ = "0.1.0"
 
@@ -12,6 +11,8 @@ _PACKAGES = "paddlepaddle paddlepaddle-gpu paddlenlp paddle2onnx onnxruntime onn
 
 def installed_versions() -> dict:
     """Name -> version of Python, prompt-kit and those of the packages that are installed."""
+    from importlib import metadata  # not at start: prediction would pay for it
+
     versions = {"python": platform.python_version(), "prompt-kit": __version__}
     for package in _PACKAGES:
         try:
