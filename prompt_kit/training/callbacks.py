@@ -26,6 +26,7 @@ class BestModelCallback(TrainerCallback):
         self.patience = patience
         self.training = False
         self.resumed_from: Optional[str] = None
+        self.saved_step = -1
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.training = True
@@ -46,6 +47,11 @@ class BestModelCallback(TrainerCallback):
             control.should_save = True
         elif self.patience and len(scores) - 1 - best >= self.patience:
             control.should_training_stop = True
+        if self.saved_step == state.global_step:
+            control.should_save = True  # again: what was saved at this step does not know of this evaluation
+
+    def on_save(self, args, state, control, **kwargs):
+        self.saved_step = state.global_step
 
 
 def evaluation_scores(log_history, metric: str) -> list:
@@ -77,7 +83,7 @@ class ProgressCallback(TrainerCallback):
         if self.bar is None:
             return
         loss = "" if self.loss is None else f"loss {self.loss:.4f}, "
-        best = " (best so far)" if control.should_save else ""
+        best = " (best so far)" if (state.best_model_checkpoint or "").endswith(f"-{state.global_step}") else ""
         tqdm.write(
             f"epoch {state.epoch:5.1f}, step {state.global_step}: {loss}dev loss {metrics['eval_loss']:.4f}, "
             f"dev accuracy {metrics['eval_accuracy']:.4f}{best}",

@@ -119,7 +119,10 @@ class PromptTrainer(Trainer):
         return (loss, (loss, logits[:batch])) if return_outputs else loss
 
     def create_optimizer(self, lr_scheduler=None):
-        """AdamW over two groups: the language model, and prompt and head with a rate, decay and betas of their own."""
+        """AdamW over two groups: the language model, and prompt and head with a rate, decay and betas of their own.
+
+        `max_grad_norm` bounds the norm of each group's gradient, not of both together: Paddle clips by group.
+        """
         if self.optimizer is not None:
             return self.optimizer
         args = self.args
@@ -151,8 +154,8 @@ class PromptTrainer(Trainer):
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
         """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
         self._last_step, self._micro_step = -1, 0
-        self._best.resumed_from = resume_from_checkpoint
         keep_best = self.args.load_best_model_at_end
+        self._best.resumed_from = resume_from_checkpoint if keep_best else None
         # The Trainer would look for model_state.pdparams, not find it, warn, and go on with the last model.
         self.args.load_best_model_at_end = False
         try:
