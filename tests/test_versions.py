@@ -26,5 +26,5 @@ def test_what_is_not_installed_is_left_out(monkeypatch):
             raise metadata.PackageNotFoundError(name)
         return "1.2.3"
 
-    monkeypatch.setattr(versions.metadata, "version", version)
+    monkeypatch.setattr(metadata, "version", version)
     assert installed_versions().keys() == {"python", "prompt-kit", "numpy"}

@@ -418,6 +418,7 @@ def edit(path, change):
 
 def test_round_trip(saved, tmp_path):
     model = PromptModel.from_pretrained(saved)
+    assert not model.training, "a model that was loaded is there to predict"
     assert model.config == PromptModelConfig("soft", "tiny-ernie", "prompt")
     assert model.verbalizer == LABELS
     assert model.template == tiny_model().template

@@ -147,6 +147,21 @@ def test_prompt_embedding_reads_words_and_soft_tokens():
     assert [name for name, _ in layer.named_parameters()] == ["weight"], "the prompt belongs to the model, not to it"
 
 
+@pytest.mark.parametrize("padding_idx", [0, None])
+def test_prompt_embedding_treats_padding_as_the_embedding_does(padding_idx):
+    """A padding row is read as zeros, whatever is in it, and is not trained; without a padding index it is a word's."""
+    embedding = paddle.nn.Embedding(10, WIDTH, padding_idx=padding_idx)
+    embedding.weight.set_value(paddle.randn([10, WIDTH]))
+    ids = paddle.to_tensor([[0, 3, 0, 9]])
+    expected = embedding(ids).numpy()
+    layer = PromptEmbedding(embedding, SoftPrompt(tokens(None, 2), WIDTH))
+    np.testing.assert_array_equal(layer(ids).numpy(), expected)
+    layer(ids).sum().backward()
+    assert (np.abs(embedding.weight.grad.numpy()).sum(axis=1) > 0).tolist() == [
+        padding_idx is None, False, False, True, False, False, False, False, False, True,
+    ]  # fmt: skip
+
+
 def test_prompt_embedding_gives_words_no_gradient_of_soft_tokens():
     embedding, prompt = paddle.nn.Embedding(10, WIDTH), SoftPrompt(tokens(None, 2), WIDTH)
     layer = PromptEmbedding(embedding, prompt)
