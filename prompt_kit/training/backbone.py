@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 from dataclasses import dataclass
@@ -92,7 +94,7 @@ def _load_folder(folder: Path, name: str, reason: str) -> Backbone:
     if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.pdparams")):
         raise ConfigError(f"{where} holds no weights; expected model.safetensors or model_state.pdparams")
     try:
-        with quiet():
+        with _telling_of_random_weights(name):
             # absolute: a relative folder may have the name of a hub model, which PaddleNLP would take it for
             model = model_class.from_pretrained(str(where), dtype="float32")
     except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
@@ -117,7 +119,7 @@ def _load_hub(name: str, reason: str) -> Backbone:
         _check_reachable(name)
     home, before = Path(MODEL_HOME), _entries(Path(MODEL_HOME))
     try:
-        with quiet():
+        with _telling_of_random_weights(name):
             model = AutoModelForMaskedLM.from_pretrained(name, dtype="float32")
             hub_tokenizer = AutoTokenizer.from_pretrained(name)
     except BaseException as error:
@@ -191,6 +193,39 @@ def _is_cached(name: str) -> bool:
 def _entries(home: Path) -> set:
     """Everything in PaddleNLP's model cache, two levels deep (hub names may hold a slash) and the lock files."""
     return {*home.glob("*"), *home.glob("*/*"), *home.glob("*/*/*")} if home.is_dir() else set()
+
+
+@contextlib.contextmanager
+def _telling_of_random_weights(name: str):
+    """Load quietly, but warn if a weight that the prediction needs is in no file: PaddleNLP makes it up at random.
+
+    PaddleNLP only says so in its log. The decoder may be missing, it is the word embedding again; the pooler is unused.
+    """
+    messages = []
+    log = logging.getLogger("PaddleNLP")
+    level = log.level
+
+    def listen(record: logging.LogRecord) -> bool:
+        messages.append(record.getMessage())
+        return record.levelno >= level  # what would not have been shown is not shown now
+
+    log.addFilter(listen)
+    log.setLevel(min(level, logging.WARNING))
+    try:
+        with quiet():
+            yield
+    finally:
+        log.removeFilter(listen)
+        log.setLevel(level)
+    lists = re.findall(r"newly initialized: \[(.*?)\]", " ".join(messages), re.DOTALL)
+    needless = re.compile(r"pooler|decoder|position_ids|lm_head[._]bias")
+    random = [key for text in lists for key in re.findall(r"'(.+?)'", text) if not needless.search(key)]
+    if random:
+        logger.warning(
+            "%s holds no weights for %s%s, which start at random: expected a masked language model with its head; "
+            "the label words mean nothing to this one before it is trained",
+            name, ", ".join(sorted(random)[:3]), f" and {len(random) - 3} more" if len(random) > 3 else "",
+        )  # fmt: skip
 
 
 def _remove(entries: set) -> None:
