@@ -101,9 +101,13 @@ def prepare(
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)
+        dataset = _read_data(data_args, args, model.verbalizer)
     else:
-        model = _build(model_args, data_args, trained=args.do_train)
-    dataset = _read_data(data_args, args, model.verbalizer)
+        if not args.do_train:
+            logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
+        verbalizer = Verbalizer.from_file(_label_file(data_args))
+        dataset = _read_data(data_args, args, verbalizer)  # before the model, which may be large and far away
+        model = _build(model_args, verbalizer, trained=args.do_train)
     info = {
         "mode": model.config.mode,
         "seed": args.seed,
@@ -115,13 +119,10 @@ def prepare(
     return model, dataset, info
 
 
-def _build(model_args: ModelArguments, data_args: DataArguments, trained: bool) -> PromptModel:
-    verbalizer = Verbalizer.from_file(_label_file(data_args))
+def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) -> PromptModel:
     template = Template.from_prompt(model_args.prompt)
     if template.uses_soft:
         template = Template.from_prompt(model_args.prompt, model_args.soft_encoder, model_args.hidden_size)
-    if not trained:
-        logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
     backbone = load_backbone(model_args.model_name_or_path)
     logger.info("language model: %s (%s)", backbone.name, backbone.reason)
     prompt_tokenizer = PromptTokenizer(
