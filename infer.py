@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from prompt_kit.cli import ArgumentParser, run
 from prompt_kit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from prompt_kit.output_file import OutputFile
     from prompt_kit.predictor import Prediction, Predictor
 
 EXAMPLES = """\
@@ -22,6 +26,7 @@ examples:
   python infer.py --data_dir data/tnews > labels.txt
   python infer.py --text 今晚国足迎战日本队 新车上市售价公布
   cat headlines.txt | python infer.py --output_format jsonl --top_k 3
+  python infer.py --data_dir data/tnews --output_file labels.txt --resume      (go on where a killed run stopped)
   python infer.py --model_path_prefix checkpoints/export/model --data_dir data/tnews --device gpu --use_fp16
 """
 
@@ -29,13 +34,17 @@ examples:
 def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse(argv)
     texts = open_texts(args)
+    output = open_output(args)
     if args.model_name_or_path:
         note("--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
     predictor = load(args)
-    show, at_once = FORMATS[args.output_format], args.batch_size == 1
-    predictions = predictor.predict_stream(texts, args.batch_size, args.top_k)
-    for prediction in count(predictions, predictor):
-        print(show(prediction), flush=at_once)
+    predictions = count(predict(predictor, texts, args, output), predictor, to_file=output is not None)
+    if output is None:
+        show, at_once = FORMATS[args.output_format], args.batch_size == 1
+        for prediction in predictions:
+            print(show(prediction), flush=at_once)
+    else:
+        write(predictions, args, output)
 
 
 def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
@@ -47,6 +56,10 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("--text", nargs="+", metavar="TEXT", help="label these texts")
     add("--output_format", choices=sorted(FORMATS), default="label",
         help="label: the label alone; tsv: text, label, probability; jsonl: a JSON object (default: %(default)s)")  # fmt: skip
+    add("--output_file", metavar="PATH", help="write there instead of to stdout")
+    add("--resume", action="store_true",
+        help="go on in --output_file behind the lines that are there; give the same input, from its start")  # fmt: skip
+    add("--overwrite", action="store_true", help="start again though --output_file is there")
     add("--top_k", type=int, default=1, metavar="K", help="the K best labels; needs tsv or jsonl (default: 1)")
     add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
     add("--batch_size", type=int, default=32, metavar="N",
@@ -81,6 +94,62 @@ def open_texts(args: argparse.Namespace) -> Iterator[str]:
     return iter_texts(sys.stdin)
 
 
+def open_output(args: argparse.Namespace) -> Optional[OutputFile]:
+    """The file of --output_file, not yet touched; None for stdout."""
+    from prompt_kit.output_file import OutputFile
+
+    if args.output_file is None:
+        if args.resume or args.overwrite:
+            raise ConfigError(f"--{'resume' if args.resume else 'overwrite'} is for --output_file; give one")
+        return None
+    if args.data_dir is not None:
+        source = os.path.join(args.data_dir, "data.txt")
+        if os.path.exists(args.output_file) and os.path.exists(source) and os.path.samefile(args.output_file, source):
+            raise ConfigError(f"--output_file {args.output_file} is the file that is read; give another")
+    return OutputFile(args.output_file, args.resume, args.overwrite)
+
+
+def predict(
+    predictor: Predictor, texts: Iterator[str], args: argparse.Namespace, output: Optional[OutputFile]
+) -> Iterator[Prediction]:
+    """Predictions of the texts that `output` does not have yet.
+
+    Texts share batches only with others of their window, so a resumed run starts with the window of the last line
+    that is there: the batches, and so all digits, are those of an uninterrupted run. That line is compared.
+    """
+    from prompt_kit.predictor import window_size
+
+    done = output.place.lines if output else 0
+    window = window_size(args.batch_size)
+    skipped = max(done - 1, 0) // window * window
+    predictions = predictor.predict_stream(islice(texts, skipped, None), args.batch_size, args.top_k)
+    again = list(islice(predictions, done - skipped))
+    if len(again) < done - skipped:
+        raise DataError(f"{args.output_file} has {done} lines, more than the input: it is the output of another one")
+    if again and _without_numbers(FORMATS[args.output_format](again[-1])) != _without_numbers(output.place.last):
+        raise DataError(
+            f"{args.output_file}:{done}: not what this run writes for text {done}; --resume needs the input, the model, "
+            "--output_format and --top_k that the file was begun with (or --overwrite to start again)"
+        )
+    return predictions
+
+
+def write(predictions: Iterable[Prediction], args: argparse.Namespace, output: OutputFile) -> None:
+    """Write the predictions, handing each window over as it is done: a kill then costs no more than a window."""
+    from prompt_kit.predictor import window_size
+
+    show, window = FORMATS[args.output_format], window_size(args.batch_size)
+    try:
+        for number, prediction in enumerate(predictions, start=output.place.lines + 1):
+            output.write(show(prediction))
+            if number % window == 0:
+                output.flush()
+    except BaseException:
+        output.flush()  # what is done need not be done again
+        raise
+    output.close()
+
+
 def load(args: argparse.Namespace) -> Predictor:
     from prompt_kit.predictor import Predictor
 
@@ -97,14 +166,14 @@ def load(args: argparse.Namespace) -> Predictor:
     return predictor
 
 
-def count(predictions: Iterable[Prediction], predictor: Predictor) -> Iterator[Prediction]:
+def count(predictions: Iterable[Prediction], predictor: Predictor, to_file: bool) -> Iterator[Prediction]:
     """Pass the predictions on; on a terminal, a running count and at the end the speed, on stderr."""
     watched = sys.stderr is not None and sys.stderr.isatty()
     done, start = 0, time.perf_counter()
     shown = start
     for done, prediction in enumerate(predictions, start=1):
         yield prediction
-        if watched and time.perf_counter() - shown > 0.5 and not sys.stdout.isatty():
+        if watched and time.perf_counter() - shown > 0.5 and (to_file or not sys.stdout.isatty()):
             shown = time.perf_counter()
             print(f"\r{done} texts", end="", file=sys.stderr, flush=True)
     if watched:
@@ -118,6 +187,11 @@ def count(predictions: Iterable[Prediction], predictor: Predictor) -> Iterator[P
 def note(message: str) -> None:
     start = "\r" if sys.stderr.isatty() else ""
     print(f"{start}infer.py: {message}", file=sys.stderr)
+
+
+def _without_numbers(line: str) -> str:
+    """Another batch size or machine may change the last digit of a probability, which is no reason to refuse."""
+    return re.sub(r"\d\.\d+(e-\d+)?|\de-\d+", "", line)
 
 
 def _stripped(text: str, number: int) -> str:

@@ -100,14 +100,14 @@ class Predictor:
         Texts are read ahead 64 batches at a time and sorted by length among these; with batch_size 1 none are, so
         each text is answered as it comes.
         """
-        _check_number("batch_size", batch_size, 1)
+        window_size(batch_size)  # a mistake surfaces at this call, not at the first text
         _check_number("top_k", top_k, 1)
         if top_k > len(self.labels):
             raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")
         return self._stream(iter(texts), batch_size, top_k)
 
     def _stream(self, texts: Iterator[Union[str, Example]], batch_size: int, top_k: int) -> Iterator[Prediction]:
-        window = 1 if batch_size == 1 else batch_size * WINDOW
+        window = window_size(batch_size)
         while True:
             examples = [Example(text) if isinstance(text, str) else text for text in islice(texts, window)]
             if not examples:
@@ -212,6 +212,12 @@ class Predictor:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r}, device={self.device!r}, precision={self.precision!r})"
+
+
+def window_size(batch_size: int) -> int:
+    """How many texts `Predictor.predict_stream` reads before it answers the first of them; ConfigError below 1."""
+    _check_number("batch_size", batch_size, 1)
+    return 1 if batch_size == 1 else batch_size * WINDOW
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
