@@ -18,6 +18,7 @@ from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training.backbone import architecture_classes, architecture_name, read_config
 from prompt_kit.training.heads import HEADS, ManualHead, SoftHead, masked_lm_head
+from prompt_kit.training.last_layer import restrict_last_layer, take_rows
 from prompt_kit.training.runtime import quiet
 from prompt_kit.training.soft_prompt import PromptEmbedding, SoftPrompt
 from prompt_kit.training.weights import load_safetensors, save_safetensors
@@ -89,7 +90,15 @@ class PromptModel(nn.Layer):
         if self.config.head == "soft":
             self.head = SoftHead(prompt_tokenizer.num_masks, len(verbalizer), width)
             self.head.start_from(manual)
+        # A dictionary, since a tensor that is an attribute of a Layer would become a constant of the static graph.
+        self._batch: dict = {}
+        self._masks_only = restrict_last_layer(self._encoder, lambda: self._batch.get("mask_columns"))
         self._stop_unused()
+
+    @property
+    def _encoder(self) -> nn.Layer:
+        """The language model without its head."""
+        return getattr(self.backbone, self.backbone.base_model_prefix)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -113,13 +122,12 @@ class PromptModel(nn.Layer):
         """
         if self.soft_prompt is not None:
             input_ids = paddle.where(soft_ids > 0, soft_ids + (self.vocab_size - 1), input_ids)
-        encoder = getattr(self.backbone, self.backbone.base_model_prefix)
-        sequence = encoder(input_ids, token_type_ids=token_type_ids)
-        sequence = (
-            sequence if isinstance(sequence, paddle.Tensor) or not isinstance(sequence, (tuple, list)) else sequence[0]
-        )
+        self._batch["mask_columns"] = mask_columns
+        states = self._encoder(input_ids, token_type_ids=token_type_ids)
+        states = states[0] if isinstance(states, (tuple, list)) else states  # ELECTRA returns the states alone
         # only the mask rows reach the head: [B, M, H] instead of [B, L, H], and [B, C] instead of [B, L, V]
-        states = paddle.take_along_axis(sequence, mask_columns.unsqueeze(-1), axis=1)
+        states = states if self._masks_only else take_rows(states, mask_columns)
+        self._batch.clear()
         logits = self.head(self._lm_head.transform(states))
         return (logits, states) if return_mask_states else logits
 
@@ -167,9 +175,8 @@ class PromptModel(nn.Layer):
     def _stop_unused(self) -> None:
         """Parameters that take no part in the label logits: no gradient, no optimizer state, no waiting in data parallel."""
         unused = []
-        encoder = getattr(self.backbone, self.backbone.base_model_prefix)
-        if getattr(encoder, "pooler", None) is not None:
-            unused += encoder.pooler.parameters()
+        if getattr(self._encoder, "pooler", None) is not None:
+            unused += self._encoder.pooler.parameters()
         if self.config.head == "soft":
             unused.append(self._lm_head.bias())
             if self._lm_head.weight() is not self.backbone.get_input_embeddings().weight:
