@@ -1,21 +1,23 @@
-"""Two processes over gloo on this CPU are one process with twice the batch, and only the first of them speaks."""
+"""Two processes over gloo on this CPU are one process with twice the batch, and only the first of them speaks.
+
+Twice, with and without accumulated gradients: Paddle takes another road to the same sum.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from runs import names, saved_weights
+from scripts import load_script
 from tiny import VOCABULARY, tiny_backbone
 
 RUN = (
     "--device cpu --report_to none --do_train --do_eval --do_predict --num_train_epochs 3 --learning_rate 1e-3 "
-    "--max_seq_length 32 --logging_strategy epoch --gradient_accumulation_steps 2 --use_rgl False "
-    "--per_device_eval_batch_size 2"
+    "--max_seq_length 32 --logging_strategy epoch --per_device_eval_batch_size 2"
 )
 
 
@@ -40,63 +42,71 @@ def data(tiny_data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def runs(root, still_folder, data, tmp_path_factory):
-    """(folder of one process, folder of two, their outputs)."""
-    folder = tmp_path_factory.mktemp("runs")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    outputs = []
-    for name, batch, launcher in (
-        ("one", 4, []),
-        ("two", 2, "-m paddle.distributed.launch --nproc_per_node 2 --log_dir logs".split()),
-    ):
-        done = subprocess.run(
-            [
-                sys.executable, *launcher, str(root / "train.py"), *RUN.split(), "--output_dir", name, "--data_dir", data,
-                "--model_name_or_path", still_folder, "--per_device_train_batch_size", str(batch),
-            ],
-            cwd=folder, env=environment, capture_output=True, text=True, timeout=180,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        outputs.append(done.stdout + done.stderr)
-    return folder / "one", folder / "two", outputs
+def one(still_folder, data, tmp_path_factory):
+    """The folder of a run in one process."""
+    folder = tmp_path_factory.mktemp("one")
+    load_script("train").main(
+        [*RUN.split(), "--output_dir", str(folder), "--data_dir", str(data), "--model_name_or_path", str(still_folder)]
+        + "--per_device_train_batch_size 8".split()
+    )
+    return folder
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["plain", "accumulating"])
+def two(request, root, still_folder, data, tmp_path_factory):
+    """The folder of a run in two processes; their logs are beside it."""
+    folder, accumulation = tmp_path_factory.mktemp("two"), request.param
+    done = subprocess.run(
+        [
+            sys.executable, *"-m paddle.distributed.launch --nproc_per_node 2 --log_dir logs".split(),
+            str(root / "train.py"), *RUN.split(), "--output_dir", "out", "--data_dir", data,
+            "--model_name_or_path", still_folder, "--per_device_train_batch_size", str(4 // accumulation),
+            "--gradient_accumulation_steps", str(accumulation),
+        ],
+        cwd=folder, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder / "out"
 
 
 def read(path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_the_same_weights(runs):
-    one, two = saved_weights(runs[0]), saved_weights(runs[1])
-    assert one.keys() == two.keys()
-    for name, array in one.items():
-        np.testing.assert_allclose(two[name], array, atol=2e-5, err_msg=name)
+def test_the_same_weights(one, two):
+    expected, got = saved_weights(one), saved_weights(two)
+    assert expected.keys() == got.keys()
+    for name, array in expected.items():
+        np.testing.assert_allclose(got[name], array, atol=2e-5, err_msg=name)
 
 
-def test_the_same_losses_and_scores(runs):
-    logs = [read(folder / "trainer_state.json")["log_history"] for folder in runs[:2]]
+def test_the_same_losses_and_scores(one, two):
+    logs = [read(folder / "trainer_state.json")["log_history"] for folder in (one, two)]
     for key in ("loss", "eval_loss", "eval_accuracy", "eval_macro_f1", "learning_rate"):
-        one, two = ([entry[key] for entry in log if key in entry] for log in logs)
-        assert len(one) >= 3 and two == pytest.approx(one, abs=2e-5), key
+        expected, got = ([entry[key] for entry in log if key in entry] for log in logs)
+        assert len(expected) >= 3 and got == pytest.approx(expected, abs=2e-5), key
 
 
-def test_the_same_results_and_predictions(runs):
-    one, two = (read(folder / "all_results.json") for folder in runs[:2])
-    assert one.keys() == two.keys()
-    for key in ("eval_loss", "eval_accuracy", "test_accuracy", "test_samples", "train_loss", "data", "template"):
-        assert two[key] == pytest.approx(one[key], abs=2e-5) if isinstance(one[key], float) else two[key] == one[key]
-    tables = [(folder / "test_predictions.tsv").read_text(encoding="utf-8").splitlines() for folder in runs[:2]]
+def test_the_same_results_and_predictions(one, two):
+    expected, got = (read(folder / "all_results.json") for folder in (one, two))
+    assert expected.keys() == got.keys()
+    for key in ("eval_loss", "eval_accuracy", "test_accuracy", "train_loss"):
+        assert got[key] == pytest.approx(expected[key], abs=2e-5), key
+    for key in ("mode", "seed", "data", "template", "test_samples"):
+        assert got[key] == expected[key], key
+    tables = [(folder / "test_predictions.tsv").read_text(encoding="utf-8").splitlines() for folder in (one, two)]
     rows = [[line.split("\t") for line in table] for table in tables]
     assert [row[:2] + row[3:] for row in rows[0]] == [row[:2] + row[3:] for row in rows[1]]
     assert len(rows[0]) == 6
 
 
-def test_each_file_is_written_once(runs):
-    assert names(runs[0]) == names(runs[1])
-    assert [name for name in names(runs[1]) if name.startswith("checkpoint-")]
+def test_each_file_is_written_once(one, two):
+    assert names(one) == names(two)
+    assert [name for name in names(two) if name.startswith("checkpoint-")]
 
 
-def test_the_first_process_alone_speaks(runs):
-    logs = runs[1].parent / "logs"
+def test_the_first_process_alone_speaks(two):
+    logs = two.parent / "logs"
     first, second = (sorted(logs.glob("*workerlog.*"))[rank].read_text(encoding="utf-8") for rank in (0, 1))
     assert first.count("dev accuracy") == 3 and first.count("language model: ") == 1
     assert "dev accuracy" not in second and "language model" not in second

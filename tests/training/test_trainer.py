@@ -205,6 +205,26 @@ def test_the_loss_is_cross_entropy_and_the_weighted_regularisers(tmp_path):
     assert loss_of(tmp_path, model, use_rgl=True, **options) == pytest.approx(with_rgl, rel=1e-5)
 
 
+def test_every_pass_has_a_dropout_of_its_own_that_the_seed_decides(tmp_path, monkeypatch):
+    real, seeds = paddle.seed, []
+
+    def watched(number):
+        seeds.append(number)
+        return real(number)
+
+    runs = []
+    for seed in (1, 1, 2):
+        model = tiny_model()
+        run = trainer(tmp_path, model, do_eval=False, max_steps=4, gradient_accumulation_steps=2, seed=seed)
+        monkeypatch.setattr(paddle, "seed", watched)
+        run.train()
+        monkeypatch.setattr(paddle, "seed", real)
+        runs.append(seeds[:])
+        seeds.clear()
+    assert runs[0] == runs[1] and len(set(runs[0])) == len(runs[0]) == 8
+    assert not set(runs[0]) & set(runs[2])
+
+
 def test_without_dropout_r_drop_adds_nothing(tmp_path):
     model = tiny_model(dropout=0.0)
     plain = loss_of(tmp_path, model)
@@ -212,11 +232,14 @@ def test_without_dropout_r_drop_adds_nothing(tmp_path):
     assert loss_of(tmp_path, model, use_rgl=True) > plain + 1e-5
 
 
-def test_regularisers_take_no_part_in_the_dev_loss(tmp_path):
-    model = tiny_model()
-    plain = trainer(tmp_path, model).evaluate()["eval_loss"]
-    both = trainer(tmp_path, model, use_rdrop=True, use_rgl=True).evaluate()["eval_loss"]
-    assert both == plain
+def test_regularisers_take_no_part_in_the_dev_loss(tmp_path, monkeypatch):
+    model, sizes = tiny_model(), []
+    plain = loss_of(tmp_path, model, training=False)
+    assert loss_of(tmp_path, model, training=False, use_rdrop=True, use_rgl=True) == plain
+    forward = model.forward
+    monkeypatch.setattr(model, "forward", lambda **kw: sizes.append(len(kw["input_ids"])) or forward(**kw))
+    trainer(tmp_path, model, use_rdrop=True).evaluate()
+    assert sizes == [8]  # one pass, over what there is
 
 
 def test_r_drop_goes_into_the_gradient(tmp_path):
@@ -474,6 +497,14 @@ def test_no_bars_where_stderr_is_no_terminal(tmp_path, capfd):
     out, err = capfd.readouterr()
     assert "dev accuracy" in err and out == ""
     assert "it/s" not in err and "%|" not in err and "Skipping" not in err
+
+
+def test_one_line_an_evaluation_and_nothing_of_paddlenlps(tmp_path):
+    for options in (dict(disable_tqdm=True), dict(disable_tqdm=False)):
+        shown = {type(callback).__module__ for callback in trainer(tmp_path, **options).callback_handler.callbacks}
+        kinds = {type(callback).__name__ for callback in trainer(tmp_path, **options).callback_handler.callbacks}
+        assert kinds == {"DefaultFlowCallback", "BestModelCallback", "ProgressCallback"}
+        assert "prompt_kit.training.callbacks" in shown
 
 
 def test_examples_or_encoded_datasets(tmp_path):
