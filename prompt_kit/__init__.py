@@ -10,16 +10,26 @@ from prompt_kit.versions import __version__
 if TYPE_CHECKING:
     from prompt_kit.predictor import Predictor
     from prompt_kit.template import Template
+    from prompt_kit.training.arguments import PromptTrainingArguments
     from prompt_kit.training.modeling import PromptModel
     from prompt_kit.training.trainer import PromptTrainer
     from prompt_kit.verbalizer import Verbalizer
 
-__all__ = ["Predictor", "PromptModel", "PromptTrainer", "Template", "Verbalizer", "__version__"]
+__all__ = [
+    "Predictor",
+    "PromptModel",
+    "PromptTrainer",
+    "PromptTrainingArguments",
+    "Template",
+    "Verbalizer",
+    "__version__",
+]
 
 _MODULES = {
     "Predictor": "prompt_kit.predictor",
     "PromptModel": "prompt_kit.training.modeling",
     "PromptTrainer": "prompt_kit.training.trainer",
+    "PromptTrainingArguments": "prompt_kit.training.arguments",
     "Template": "prompt_kit.template",
     "Verbalizer": "prompt_kit.verbalizer",
 }

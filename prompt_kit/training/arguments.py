@@ -20,11 +20,11 @@ from prompt_kit.cli import ArgumentParser
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt_tokenizer import TRUNCATE_MODES
 from prompt_kit.training.heads import HEADS
+from prompt_kit.training.modeling import DEFAULT_PROMPT
 
 logger = logging.getLogger(__name__)
 
 ENCODERS = ("lstm", "mlp", "none")
-DEFAULT_PROMPT = "这条新闻标题的主题是"
 
 # The settings of PaddleNLP's few-shot example, as its article runs it.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -94,11 +94,6 @@ class ModelArguments:
     truncate_mode: str = _flag("tail", "which end of a long text is cut", "model", choices=TRUNCATE_MODES)
     task_type: str = _flag("multi-class", "accepted as in the example; multi-class is what there is", "model")
     export_type: str = _flag("onnx", "accepted as in the example; --do_export always writes both", "model")
-
-    @property
-    def hidden_size(self) -> Optional[int]:
-        """encoder_hidden_size, or None where there is no encoder for it."""
-        return None if self.soft_encoder == "none" else self.encoder_hidden_size
 
     def __post_init__(self):
         if self.soft_encoder not in ENCODERS:

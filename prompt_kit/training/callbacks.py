@@ -47,12 +47,6 @@ class BestModelCallback(TrainerCallback):
             control.should_save = True
         elif self.patience and len(scores) - 1 - best >= self.patience:
             control.should_training_stop = True
-            if state.is_world_process_zero:
-                tqdm.write(
-                    f"stopping early: no better dev {args.metric_for_best_model} in {self.patience} evaluations; the best, "
-                    f"{state.best_metric:.4f}, is {os.path.basename(state.best_model_checkpoint)}",
-                    file=sys.stderr,
-                )
         if self.saved_step == state.global_step:
             control.should_save = True  # again: what was saved at this step does not know of this evaluation
 
@@ -95,6 +89,12 @@ class ProgressCallback(TrainerCallback):
             f"dev accuracy {metrics['eval_accuracy']:.4f}{best}",
             file=sys.stderr,
         )
+        if control.should_training_stop and state.global_step < state.max_steps:
+            tqdm.write(
+                f"stopping early: no better dev {args.metric_for_best_model} in {args.early_stopping_patience} evaluations; "
+                f"the best, {state.best_metric:.4f}, is {os.path.basename(state.best_model_checkpoint)}",
+                file=sys.stderr,
+            )
 
     def on_train_end(self, args, state, control, **kwargs):
         if self.bar is not None:

@@ -6,17 +6,18 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import paddle
 from paddle import nn
 
 from prompt_kit.atomic import replace_files
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.lines import PathLike
 from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
-from prompt_kit.training.backbone import architecture_classes, architecture_name, read_config
+from prompt_kit.training.backbone import architecture_classes, architecture_name, load_backbone, read_config
 from prompt_kit.training.heads import HEADS, ManualHead, SoftHead, masked_lm_head
 from prompt_kit.training.last_layer import restrict_last_layer, take_rows
 from prompt_kit.training.runtime import quiet
@@ -27,6 +28,7 @@ from prompt_kit.versions import installed_versions
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_PROMPT = "这条新闻标题的主题是"
 CONFIG_FILE = "prompt_config.json"
 WEIGHTS_FILE = "model.safetensors"
 FORMAT_VERSION = 1
@@ -94,6 +96,43 @@ class PromptModel(nn.Layer):
         self._batch: dict = {}
         self._masks_only = restrict_last_layer(self._encoder, lambda: self._batch.get("mask_columns"))
         self._stop_unused()
+
+    @classmethod
+    def build(
+        cls,
+        labels: Union[Verbalizer, PathLike],
+        prompt: str = DEFAULT_PROMPT,
+        model_name_or_path: Optional[str] = None,
+        soft_encoder: str = "lstm",
+        encoder_hidden_size: Optional[int] = 200,
+        head: str = "soft",
+        max_seq_length: int = 128,
+        first_max_length: Optional[int] = None,
+        other_max_length: Optional[int] = None,
+        truncate_mode: str = "tail",
+        mode: str = "prompt",
+    ) -> PromptModel:
+        """An untrained PromptModel from what a user gives, with train.py's defaults.
+
+        Args:
+            labels: a Verbalizer, or the path of a label.txt.
+            prompt: a template, or plain words (see Template.from_prompt).
+            model_name_or_path: see load_backbone.
+            soft_encoder, encoder_hidden_size: of soft tokens that name no encoder; encoder_hidden_size None is the
+                width of the word embeddings.
+            mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
+        """
+        verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
+        template = Template.from_prompt(prompt)
+        if template.uses_soft:
+            hidden_size = None if soft_encoder == "none" else encoder_hidden_size
+            template = Template.from_prompt(prompt, soft_encoder, hidden_size)
+        backbone = load_backbone(model_name_or_path)
+        logger.info("language model: %s (%s)", backbone.name, backbone.reason)
+        prompt_tokenizer = PromptTokenizer(
+            template, backbone.tokenizer, max_seq_length, first_max_length, other_max_length, truncate_mode
+        )
+        return cls(backbone.model, prompt_tokenizer, verbalizer, PromptModelConfig(head, backbone.name, mode))
 
     @property
     def _encoder(self) -> nn.Layer:

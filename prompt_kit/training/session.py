@@ -19,12 +19,10 @@ from prompt_kit.atomic import replace_file
 from prompt_kit.data import Dataset, Example, fingerprint, read_dataset
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
 from prompt_kit.metrics import accuracy_and_f1, softmax
-from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.training.arguments import DataArguments, ModelArguments, PromptTrainingArguments, parse_arguments
-from prompt_kit.training.backbone import load_backbone
 from prompt_kit.training.checkpoint import checkpoints, is_run, last_checkpoint
-from prompt_kit.training.modeling import PromptModel, PromptModelConfig
+from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.training.trainer import PromptTrainer
 from prompt_kit.verbalizer import Verbalizer
@@ -120,19 +118,19 @@ def prepare(
 
 
 def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) -> PromptModel:
-    template = Template.from_prompt(model_args.prompt)
-    if template.uses_soft:
-        template = Template.from_prompt(model_args.prompt, model_args.soft_encoder, model_args.hidden_size)
-    backbone = load_backbone(model_args.model_name_or_path)
-    logger.info("language model: %s (%s)", backbone.name, backbone.reason)
-    prompt_tokenizer = PromptTokenizer(
-        template, backbone.tokenizer, model_args.max_seq_length, model_args.first_max_length,
-        model_args.other_max_length, model_args.truncate_mode,
-    )  # fmt: skip
-    return PromptModel(
-        backbone.model, prompt_tokenizer, verbalizer,
-        PromptModelConfig(model_args.verbalizer, backbone.name, "prompt" if trained else "zero-shot"),
-    )  # fmt: skip
+    return PromptModel.build(
+        verbalizer,
+        model_args.prompt,
+        model_args.model_name_or_path,
+        model_args.soft_encoder,
+        model_args.encoder_hidden_size,
+        model_args.verbalizer,
+        model_args.max_seq_length,
+        model_args.first_max_length,
+        model_args.other_max_length,
+        model_args.truncate_mode,
+        mode="prompt" if trained else "zero-shot",
+    )
 
 
 def _label_file(data_args: DataArguments) -> Path:

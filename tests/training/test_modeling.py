@@ -545,3 +545,16 @@ def test_the_prompt_configuration_records_what_the_model_is(saved):
     assert [entry["label"] for entry in config["verbalizer"]["labels"]] == ["car", "sports", "finance"]
     assert config["prompt"]["max_seq_length"] == 32
     assert {"python", "prompt-kit", "numpy", "tokenizers"} <= set(config["versions"])
+
+
+def test_build_is_one_call(tiny_folder, tiny_data):
+    model = PromptModel.build(tiny_data / "label.txt", SOFT, str(tiny_folder), max_seq_length=32)
+    assert {token.encoder for token in model.prompt_tokenizer.soft_tokens} == {"lstm"}
+    assert {token.hidden_size for token in model.prompt_tokenizer.soft_tokens} == {200}
+    assert model.config.base_model == str(tiny_folder) and model.config.mode == "prompt"
+
+
+def test_build_takes_a_hard_prompt_and_no_encoder(tiny_folder):
+    assert PromptModel.build(LABELS, HARD, str(tiny_folder), head="manual", max_seq_length=32).soft_prompt is None
+    plain = PromptModel.build(LABELS, SOFT, str(tiny_folder), soft_encoder="none", max_seq_length=32)
+    assert [token.encoder for token in plain.prompt_tokenizer.soft_tokens] == [None] * len(SOFT)
