@@ -1,0 +1,244 @@
+#!/usr/bin/env python
+"""Training speed and memory against the installed paddlenlp.prompt: same random weights, texts, batch size and losses.
+
+Each side is one process that is asked for a few training steps in turn (ours, peer, ours, peer, …), data loading
+included; medians of the samples per second and of the ratios of neighbouring rounds are printed, and all rounds are
+written as JSON. The peer runs as it starts by itself (Paddle gives it one thread); `--peer_threads 2` gives it more.
+
+What had to be worked around to run the peer: it gets a hard prompt, since its soft encoders do not run on Paddle 3, and
+its collator is its own; its losses, template, verbalizer and trainer are untouched. Ours gets the same hard prompt.
+
+    python benchmarks/train_speed.py --data_dir data/tnews --sizes nano base --losses plain rdrop rgl both
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+
+PROMPT = "这条新闻标题的主题是"
+SIZES = {"nano": (312, 4, 12, 1248, 40000), "base": (768, 12, 12, 3072, 40000), "mini_zh": (256, 4, 4, 1024, 8000)}
+LOSSES = {
+    "plain": {},
+    "rdrop": {"use_rdrop": True},
+    "rgl": {"use_rgl": True},
+    "both": {"use_rdrop": True, "use_rgl": True},
+}
+
+
+def main(argv=None):
+    args = parse(argv)
+    if args.worker:
+        return serve(args)
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for size in args.sizes:
+            make_model(Path(folder) / size, size)
+            for loss in args.losses:
+                results.append(compare(args, Path(folder) / size, size, loss))
+                print(row(results[-1]), flush=True)
+    report = {"machine": machine(), "arguments": vars(args), "results": results}
+    if args.output:
+        Path(args.output).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def parse(argv):
+    parser = ArgumentParser(prog="train_speed.py", description=__doc__)
+    parser.add_argument("--data_dir", default="data/tnews", help="folder with train.txt and label.txt")
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["nano"])
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each side")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="a round runs whole steps until this many seconds are over"
+    )
+    parser.add_argument("--peer_threads", type=int, help="threads for the peer (default: as Paddle starts, one)")
+    parser.add_argument("--output", help="write every round as JSON")
+    parser.add_argument("--worker", choices=("ours", "peer"), help="(internal) run one side, told by stdin")
+    parser.add_argument("--model", help="(internal) the worker's model folder")
+    return parser.parse_args(argv)
+
+
+def compare(args, model: Path, size: str, loss: str) -> dict:
+    """Alternate rounds of the two sides; returns samples/s of every round, ratios and peak memory."""
+    sides = {side: start(args, side, model, loss) for side in ("ours", "peer")}
+    rounds: dict = {"ours": [], "peer": []}
+    memory = {}
+    for number in range(args.rounds + 1):
+        for side, process in sides.items():
+            process.stdin.write(f"{args.seconds}\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            memory[side] = answer["peak_mb"]
+            if number:  # the first is a warm-up
+                rounds[side].append(answer["samples_per_second"])
+    for process in sides.values():
+        process.stdin.close()
+        process.wait()
+    ratios = [ours / peer for ours, peer in zip(rounds["ours"], rounds["peer"])]
+    return {
+        "size": size,
+        "loss": loss,
+        "samples_per_second": rounds,
+        "ratios": ratios,
+        "ratio": median(ratios),
+        "peak_mb": memory,
+    }
+
+
+def start(args, side: str, model: Path, loss: str):
+    environment = dict(os.environ)
+    if side == "peer":
+        environment.pop("OMP_NUM_THREADS", None)
+        if args.peer_threads:
+            environment["OMP_NUM_THREADS"] = str(args.peer_threads)
+    command = [sys.executable, __file__, "--worker", side, "--model", str(model), "--losses", loss]
+    command += ["--data_dir", args.data_dir, "--batch_size", str(args.batch_size)]
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def serve(args) -> None:
+    """A worker: for every line on stdin, train for that many seconds and answer with a line of JSON."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever PaddleNLP prints must not be taken for an answer
+    trainer = (our_trainer if args.worker == "ours" else peer_trainer)(args, LOSSES[args.losses[0]])
+    trainer.create_optimizer_and_scheduler(num_training_steps=100_000)
+    batches = endless(trainer.get_train_dataloader())
+    for line in sys.stdin:
+        samples, begin = 0, time.perf_counter()
+        while time.perf_counter() - begin < float(line) or not samples:
+            batch = next(batches)
+            samples += len(batch["labels"])
+            trainer.training_step(trainer.model, batch).item()
+            trainer.optimizer.step()
+            trainer.optimizer.clear_grad()
+        speed = samples / (time.perf_counter() - begin)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"samples_per_second": speed, "peak_mb": peak}), file=answers, flush=True)
+
+
+def endless(loader):
+    while True:
+        yield from loader
+
+
+def our_trainer(args, losses: dict):
+    from prompt_kit.data import read_dataset
+    from prompt_kit.training.arguments import PromptTrainingArguments
+    from prompt_kit.training.modeling import PromptModel
+    from prompt_kit.training.trainer import PromptTrainer
+    from prompt_kit.verbalizer import Verbalizer
+
+    verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
+    model = PromptModel.build(verbalizer, f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}", args.model)
+    arguments = PromptTrainingArguments(
+        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=args.batch_size, report_to=[], **losses
+    )
+    return PromptTrainer(model, arguments, train_dataset=read_dataset(args.data_dir, verbalizer, ["train"]).train)
+
+
+def peer_trainer(args, losses: dict):
+    import paddle
+    from paddlenlp.datasets import MapDataset
+    from paddlenlp.prompt import (
+        AutoTemplate,
+        PromptModelForSequenceClassification,
+        PromptTrainer,
+        PromptTuningArguments,
+        SoftVerbalizer,
+    )
+    from paddlenlp.transformers import ErnieForMaskedLM, ErnieTokenizer
+
+    from prompt_kit.data import read_dataset
+    from prompt_kit.verbalizer import Verbalizer
+
+    verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
+    tokenizer = ErnieTokenizer.from_pretrained(args.model)
+    plm = ErnieForMaskedLM.from_pretrained(args.model)
+    template = AutoTemplate.create_from(
+        f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}", tokenizer, 128, model=plm
+    )
+    words = {index: words[0] for index, words in enumerate(verbalizer.words)}
+    soft_verbalizer = SoftVerbalizer(words, tokenizer, plm)
+    examples = read_dataset(args.data_dir, verbalizer, ["train"]).train
+    return PromptTrainer(
+        model=PromptModelForSequenceClassification(plm, template, soft_verbalizer),
+        tokenizer=tokenizer,
+        criterion=paddle.nn.CrossEntropyLoss(),
+        args=PromptTuningArguments(
+            output_dir=tempfile.mkdtemp(),
+            per_device_train_batch_size=args.batch_size,
+            device="cpu",
+            report_to=[],
+            **losses,
+        ),
+        train_dataset=MapDataset(
+            [{"text_a": each.text_a, "labels": verbalizer.label_to_id[each.label]} for each in examples]
+        ),
+    )
+
+
+def make_model(folder: Path, size: str) -> None:
+    """A folder with random ERNIE weights of the size, and mini_zh's vocabulary padded to it."""
+    import paddle
+    from paddlenlp.transformers import ErnieConfig, ErnieForMaskedLM
+
+    import prompt_kit.training.runtime  # noqa: F401
+
+    hidden, layers, heads, inner, vocabulary = SIZES[size]
+    embedded = ROOT / "prompt_kit" / "models" / "mini_zh"
+    paddle.seed(0)
+    config = ErnieConfig(
+        vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
+        intermediate_size=inner, max_position_embeddings=2048,
+    )  # fmt: skip
+    ErnieForMaskedLM(config).save_pretrained(str(folder))
+    words = (embedded / "vocab.txt").read_text("utf-8").splitlines()
+    words += [f"[unused {number}]" for number in range(vocabulary - len(words))]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(
+        (embedded / "tokenizer_config.json").read_text("utf-8"), encoding="utf-8"
+    )
+
+
+def median(values: list) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def row(result: dict) -> str:
+    ours, peer = (median(result["samples_per_second"][side]) for side in ("ours", "peer"))
+    ratios = ", ".join(f"{ratio:.2f}" for ratio in result["ratios"])
+    memory = ", ".join(f"{side} {peak:.0f}" for side, peak in result["peak_mb"].items())
+    speed = f"ours {ours:7.1f} samples/s, peer {peer:7.1f}, ratio {result['ratio']:6.2f} ({ratios})"
+    return f"{result['size']:8} {result['loss']:6} {speed}; peak MB {memory}"
+
+
+def machine() -> dict:
+    from prompt_kit.cores import physical_cores
+    from prompt_kit.versions import installed_versions
+
+    name = platform.processor()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    return {"processor": name, "cores": physical_cores(), "versions": installed_versions()}
+
+
+if __name__ == "__main__":
+    run(main)
