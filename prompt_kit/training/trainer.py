@@ -54,7 +54,7 @@ class PromptTrainer(Trainer):
         if args.freeze_plm:
             model.freeze_language_model()
         model.freeze_dropout = args.freeze_dropout
-        self._last_step, self._micro_step = -1, 0
+        self._first_step, self._last_step, self._micro_step = 0, -1, 0
         self._best = BestModelCallback(args.early_stopping_patience)
         train_dataset = _encoded(train_dataset, model)
         if train_dataset is not None:
@@ -95,6 +95,8 @@ class PromptTrainer(Trainer):
 
     def training_step(self, model, inputs) -> paddle.Tensor:
         step = self.state.global_step
+        if self._last_step < 0:
+            self._first_step = step
         self._micro_step = self._micro_step + 1 if step == self._last_step else 0
         self._last_step = step
         key = [self.args.seed, step, self._micro_step, max(0, self.args.process_index)]
@@ -153,7 +155,7 @@ class PromptTrainer(Trainer):
 
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
         """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
-        self._last_step, self._micro_step = -1, 0
+        self._first_step, self._last_step, self._micro_step = 0, -1, 0
         keep_best = self.args.load_best_model_at_end
         self._best.resumed_from = resume_from_checkpoint if keep_best else None
         # The Trainer would look for model_state.pdparams, not find it, warn, and go on with the last model.
@@ -164,7 +166,10 @@ class PromptTrainer(Trainer):
             self.args.load_best_model_at_end = keep_best
         if keep_best and self.state.best_model_checkpoint:
             self.model.load_weights(self.state.best_model_checkpoint)
-        return output
+        # The Trainer divides the losses of the steps since a resume by the number of all steps.
+        share = (self.state.global_step - self._first_step) / self.state.global_step
+        output.metrics["train_loss"] /= share or 1.0
+        return output._replace(training_loss=output.metrics["train_loss"])
 
     def _wrap_model(self, model, training=True):
         if training and self.args.world_size > 1 and model is self.model:  # once, before it becomes a DataParallel

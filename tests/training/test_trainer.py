@@ -395,6 +395,18 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path, option
         assert ours == theirs
 
 
+def test_the_train_loss_of_a_resumed_run_is_the_mean_over_its_own_steps(tmp_path):
+    options = dict(
+        do_eval=False, max_steps=5, save_strategy="steps", save_steps=1, logging_strategy="steps", logging_steps=1
+    )
+    whole = trainer(tmp_path, **options)
+    output = whole.train()
+    losses = [entry["loss"] for entry in whole.state.log_history if "loss" in entry]
+    assert output.metrics["train_loss"] == output.training_loss == pytest.approx(np.mean(losses), abs=1e-6)
+    resumed = trainer(tmp_path, **options).train(str(tmp_path / "checkpoint-3"))
+    assert resumed.metrics["train_loss"] == resumed.training_loss == pytest.approx(np.mean(losses[3:]), abs=1e-6)
+
+
 def test_the_same_model_can_be_trained_and_then_resumed(tmp_path):
     """As in a notebook: a second optimizer over the same parameters, to which Paddle gives other names."""
     options = dict(save_strategy="steps", save_steps=1, load_best_model_at_end=False, max_steps=4)
