@@ -214,11 +214,9 @@ class Results:
 
     def write(self, split: str, metrics: dict[str, Any]) -> None:
         """Log the metrics and write them."""
-        logger.info(
-            "%s: %s",
-            split,
-            ", ".join(f"{key} {value:.4f}" for key, value in sorted(metrics.items()) if isinstance(value, float)),
-        )
+        shown = ("accuracy", "macro_f1", "loss", "runtime")  # the files have all of them
+        named = [(name, metrics.get(f"{split}_{name}")) for name in shown]
+        logger.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in named if value is not None))
         if not self.writes:
             return
         _write_json(self.folder / f"{split}_results.json", {**metrics, **self.info})

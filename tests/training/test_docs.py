@@ -15,7 +15,7 @@ def commands(root):
     """(file, argv) of every `python <script>.py …` in code spans and blocks, pipes cut off."""
     for name in READMES:
         text = (root / name).read_text("utf-8").replace("\\\n", " ")
-        for line in re.findall(r"python (?:-m paddle[\w. -]*? )?((?:tools/|benchmarks/)?\w+\.py[^`\n|]*)", text):
+        for line in re.findall(r"python (?:-m paddle[\w., -]*? )?((?:tools/|benchmarks/)?\w+\.py[^`\n|]*)", text):
             argv = shlex.split(line.split(" #")[0].split(" > ")[0].rstrip(".,;:，。； "))
             yield pytest.param(argv, id=f"{name}: {' '.join(argv)[:60]}")
 
