@@ -111,6 +111,13 @@ class DataArguments:
     data_dir: str = _flag(
         "./data/tnews", "folder with train.txt, dev.txt, label.txt, and test.txt and data.txt if there are any", "data"
     )
+    num_shots: Optional[int] = _flag(
+        None, "train on this many examples a class, drawn from train.txt by --seed (default: all of them)", "data"
+    )
+
+    def __post_init__(self):
+        if self.num_shots is not None and self.num_shots < 1:
+            raise ConfigError(f"--num_shots must be at least 1, got {self.num_shots}")
 
 
 @dataclass
@@ -321,6 +328,11 @@ def parse_arguments(
         values.setdefault("save_strategy", "steps")
     if "num_train_epochs" in given:
         values.setdefault("early_stopping_patience", 0)
+
+    if given.get("num_shots") is not None and not given.get("do_train"):
+        raise ConfigError(
+            f"--num_shots {given['num_shots']} draws from train.txt, but nothing is trained; add --do_train"
+        )
 
     def make(arguments):
         names = {item.name for item in dataclasses.fields(arguments)}

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -16,7 +17,7 @@ import paddle
 from paddlenlp.trainer import set_seed
 
 from prompt_kit.atomic import replace_file
-from prompt_kit.data import Dataset, Example, fingerprint, read_dataset
+from prompt_kit.data import Dataset, Example, fingerprint, read_dataset, sample_few_shot
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
 from prompt_kit.metrics import accuracy_and_f1, softmax
 from prompt_kit.template import Template
@@ -114,6 +115,8 @@ def prepare(
         "data": fingerprint(dataset.files) if dataset.files else None,
         "versions": installed_versions(),
     }
+    if data_args.num_shots is not None:
+        info["num_shots"] = data_args.num_shots
     return model, dataset, info
 
 
@@ -202,7 +205,14 @@ def _read_data(data_args: DataArguments, args: PromptTrainingArguments, verbaliz
     ]
     if not splits:
         return Dataset(Path(data_args.data_dir))
-    return read_dataset(data_args.data_dir, verbalizer, splits, optional=())
+    dataset = read_dataset(data_args.data_dir, verbalizer, splits, optional=())
+    if data_args.num_shots is None or dataset.train is None:
+        return dataset
+    try:
+        drawn = sample_few_shot(dataset.train, data_args.num_shots, args.seed, verbalizer.labels)
+    except DataError as error:
+        raise DataError(f"{dataset.folder / 'train.txt'}: --num_shots: {error}") from None
+    return replace(dataset, train=drawn)
 
 
 class Results:

@@ -307,6 +307,9 @@ def test_betas(name, wrong):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
+        ("--do_train --num_shots 0", ["--num_shots must be at least 1", "0"]),
+        ("--do_train --num_shots -4", ["--num_shots must be at least 1", "-4"]),
+        ("--do_eval --num_shots 4", ["--num_shots 4", "--do_train"]),
         ("--fp16", ["--fp16 needs a GPU", "drop --fp16"]),
         ("--bf16", ["--bf16 needs a GPU", "drop --bf16"]),
         ("--metric_for_best_model f1", ["--metric_for_best_model f1", "macro_f1"]),

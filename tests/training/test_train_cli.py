@@ -17,6 +17,7 @@ from scripts import load_script
 from tiny import EXAMPLES
 
 from prompt_kit.errors import CheckpointError, ConfigError, DataError, PromptKitError
+from prompt_kit.training import session
 from prompt_kit.versions import __version__
 
 SHORT = "--do_train --max_steps 2 --logging_steps 1 --per_device_train_batch_size 8 --learning_rate 1e-3"
@@ -353,6 +354,41 @@ def test_a_trained_model_needs_no_label_file(resume, finished, tiny_data, tmp_pa
     shutil.copy(tiny_data / "test.txt", tmp_path / "data" / "test.txt")
     resume(f"--do_predict --resume_from_checkpoint {finished} --output_dir {tmp_path / 'out'}", data=tmp_path / "data")
     assert read(tmp_path / "out" / "test_results.json")["test_samples"] == 5
+
+
+# -- a few examples a class -----------------------------------------------------------------------------------------
+
+
+def test_num_shots_draws_the_same_examples_for_the_same_seed(train, tmp_path, monkeypatch):
+    seen = []
+
+    class Spy(session.PromptTrainer):
+        def __init__(self, model, args, train_dataset=None, eval_dataset=None):
+            seen.append((train_dataset, eval_dataset))
+            super().__init__(model, args, train_dataset, eval_dataset)
+
+    monkeypatch.setattr(session, "PromptTrainer", Spy)
+    for run, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train(f"{SHORT} --do_eval --num_shots 2 --seed {seed} --output_dir {tmp_path / run}")
+    drawn = [[(one.text_a, one.label) for one in examples] for examples, _ in seen]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert sorted(label for _, label in drawn[0]) == ["car"] * 2 + ["finance"] * 2 + ["sports"] * 2
+    assert [len(dev) for _, dev in seen] == [8, 8, 8], "the dev set stays whole"
+    assert read(tmp_path / "a" / "all_results.json")["num_shots"] == 2
+    assert "num_shots" not in read(tmp_path / "a" / "prompt_config.json")
+
+
+def test_evaluating_later_keeps_the_number_of_shots(train, resume, tmp_path):
+    train(f"{SHORT} --num_shots 1 --output_dir {tmp_path / 'run'}")
+    resume(f"--do_predict --resume_from_checkpoint {tmp_path / 'run'} --output_dir {tmp_path / 'run'}")
+    everything = read(tmp_path / "run" / "all_results.json")
+    assert everything["num_shots"] == 1 and "test_accuracy" in everything
+
+
+def test_too_few_examples_for_the_shots(train, tmp_path):
+    message = refusal(DataError, train, f"{SHORT} --num_shots 5 --output_dir {tmp_path / 'out'}")
+    assert all(word in message for word in ("train.txt", "--num_shots", "sports (4)", "fewer shots")), message
+    assert not (tmp_path / "out").exists()
 
 
 # -- mistakes -------------------------------------------------------------------------------------------------------
