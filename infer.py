@@ -27,7 +27,7 @@ examples:
   python infer.py --text 今晚国足迎战日本队 新车上市售价公布
   cat headlines.txt | python infer.py --output_format jsonl --top_k 3
   python infer.py --data_dir data/tnews --output_file labels.txt --resume      (go on where a killed run stopped)
-  python infer.py --model_path_prefix checkpoints/export/model --data_dir data/tnews --device gpu --use_fp16
+  python infer.py --model_path_prefix checkpoints/export/model --data_dir data/tnews --device gpu --precision fp16
 """
 
 
@@ -68,7 +68,9 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
         help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
     add("--device_id", type=int, default=0, metavar="N", help="which GPU (default: 0)")
     add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
-    add("--use_fp16", action="store_true", help="half precision, on a GPU")
+    add("--precision", choices=("auto", "fp32", "fp16", "int8"), default="auto",
+        help="auto: fp16 on a GPU; on a CPU int8 where it was exported and is fast, else fp32 (default: auto)")  # fmt: skip
+    add("--use_fp16", action="store_true", help="the same as --precision fp16")
     add("--model_name_or_path", metavar="NAME", help="accepted as in PaddleNLP's example, and not needed")
     return parser.parse_args(argv)
 
@@ -153,16 +155,20 @@ def write(predictions: Iterable[Prediction], args: argparse.Namespace, output: O
 def load(args: argparse.Namespace) -> Predictor:
     from prompt_kit.predictor import Predictor
 
+    if args.use_fp16 and args.precision not in ("auto", "fp16"):
+        raise ConfigError(f"--use_fp16 and --precision {args.precision} are both given; give one of them")
     predictor = Predictor(
         args.model_path_prefix,
         device=args.device,
         device_id=args.device_id,
         num_threads=args.num_threads,
-        precision="fp16" if args.use_fp16 else "fp32",
+        precision="fp16" if args.use_fp16 else args.precision,
         max_seq_length=args.max_seq_length,
     )
-    if args.device == "auto" and predictor.device == "cpu":
+    if args.device == "auto" and predictor.device == "cpu" and args.precision != "int8":
         note("running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)")
+    if args.precision == "auto" and predictor.precision == "int8":
+        note("running model_int8.onnx, which export.py found to keep the labels (--precision says otherwise)")
     return predictor
 
 

@@ -1,6 +1,6 @@
 """The exported folder: prompt_config.json <-> BundleConfig, and the checks that make a bundle safe to load.
 
-    model.onnx [model_fp16.onnx]  model.json model.pdiparams  tokenizer.json  prompt_config.json  README.md
+    model.onnx [model_fp16.onnx] [model_int8.onnx]  model.json model.pdiparams  tokenizer.json  prompt_config.json  README.md
 
 Only JSON and ONNX are read from it, nothing that could run.
 """
@@ -25,6 +25,7 @@ CONFIG_FILE = "prompt_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 FORMAT_VERSION = 1
 DEFAULT_PRECISION = "fp32"
+LEAST_AGREEMENT = 0.99  # of labels that int8 must keep to be exported, and to be used without asking
 OUTPUT_NAME = "logits"
 _EXPORT_AGAIN = "export it with: python export.py --resume_from_checkpoint CHECKPOINT"
 
@@ -42,6 +43,7 @@ class BundleConfig:
     outputs     name -> shape of its output, float32: logits [B, C]
     metrics     scores of the model before export, such as {"eval_accuracy": 0.57}; empty if unknown
     parity      precision -> largest difference to the logits of the model before export
+    agreement   precision -> {"share": of texts that get fp32's label, "texts": how many were compared}; for int8
     mode        "prompt", or "zero-shot" for a model that no example has trained
     """
 
@@ -53,6 +55,7 @@ class BundleConfig:
     mode: str = "prompt"
     metrics: Mapping[str, float] = field(default_factory=dict)
     parity: Mapping[str, float] = field(default_factory=dict)
+    agreement: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, Shape] = field(default_factory=dict)
     outputs: Mapping[str, Shape] = field(default_factory=dict)
@@ -84,11 +87,17 @@ class BundleConfig:
     def labels(self) -> tuple[str, ...]:
         return self.verbalizer.labels
 
+    def agrees(self, precision: str) -> bool:
+        """Whether this precision was found to keep `LEAST_AGREEMENT` of fp32's labels."""
+        found = self.agreement.get(precision)
+        share = found.get("share") if isinstance(found, Mapping) else None
+        return isinstance(share, (int, float)) and share >= LEAST_AGREEMENT
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, format_version first."""
         config = {"format_version": self.format_version, "mode": self.mode, "base_model": self.base_model}
         config.update(prompt=dict(self.prompt), verbalizer=self.verbalizer.to_dict())
-        rest = ("tokenizer", "models", "inputs", "outputs", "metrics", "parity", "versions")
+        rest = ("tokenizer", "models", "inputs", "outputs", "metrics", "parity", "agreement", "versions")
         config.update({key: _plain(getattr(self, key)) for key in rest})
         return config
 
@@ -122,6 +131,7 @@ _OPTIONAL: dict[str, Any] = {
     "mode": "",
     "metrics": {},
     "parity": {},
+    "agreement": {},
     "versions": {},
 }
 

@@ -21,13 +21,14 @@ from prompt_kit.bundle import OUTPUT_NAME, bundle_file, bundle_folder, load_prom
 from prompt_kit.cores import physical_cores
 from prompt_kit.data import Example
 from prompt_kit.errors import BundleError, ConfigError, DependencyError
+from prompt_kit.integer_cpu import multiplies_int8
 from prompt_kit.lines import PathLike
 from prompt_kit.prompt_tokenizer import Features, collate
 
 logger = logging.getLogger(__name__)
 
 DEVICES = ("auto", "cpu", "gpu")
-PRECISIONS = ("fp32", "fp16")
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
 WINDOW = 64  # batches whose texts are sorted by length together: less padding, and still little memory
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
@@ -52,7 +53,9 @@ class Predictor:
     device          "cpu", "gpu", or "auto": the GPU if onnxruntime can really use it
     device_id       which GPU
     num_threads     CPU threads of onnxruntime; None: the physical cores
-    precision       "fp32" or "fp16"; fp16 is for GPUs, on a CPU fp32 runs in its place, with a notice
+    precision       "fp32"; "fp16", for GPUs: on a CPU fp32 runs in its place, with a notice; "int8", for CPUs, on which
+                    it runs whatever the device "auto" would be; or "auto": fp16 on a GPU, and on a CPU int8 if export.py
+                    found that it keeps 99 % of the labels and this CPU is fast at it, else fp32
     max_seq_length  shorter than the bundle's, for speed; None: the bundle's
 
     Raises BundleError for a bundle that is missing, incomplete or damaged, ConfigError for arguments out of range, and
@@ -65,11 +68,13 @@ class Predictor:
         device: str = "auto",
         device_id: int = 0,
         num_threads: Optional[int] = None,
-        precision: str = "fp32",
+        precision: str = "auto",
         max_seq_length: Optional[int] = None,
     ):
         _check_choice("device", device, DEVICES)
         _check_choice("precision", precision, PRECISIONS)
+        if precision == "int8" and device == "gpu":
+            raise ConfigError("int8 is for CPUs: use device cpu, or precision fp16 on the GPU")
         _check_number("device_id", device_id, 0)
         _check_number("num_threads", num_threads, 1)
         self.folder = bundle_folder(path)
@@ -135,8 +140,10 @@ class Predictor:
         """Open the session; from here on `device` and `precision` say what is really used."""
         device, precision = self._asked
         onnxruntime = _import_onnxruntime()
-        session, problem = (None, "") if device == "cpu" else self._open_on_gpu(onnxruntime, precision)
-        self.device, self.precision = ("cpu", "fp32") if session is None else ("gpu", precision)
+        on_gpu = "fp16" if precision == "auto" and self._has("fp16") else precision.replace("auto", "fp32")
+        cpu_only = device == "cpu" or precision == "int8"
+        session, problem = (None, "") if cpu_only else self._open_on_gpu(onnxruntime, on_gpu)
+        self.device, self.precision = ("cpu", self._cpu_precision(precision)) if session is None else ("gpu", on_gpu)
         self._model_path = self._path_of(self.precision)
         # a damaged model fails here too, and is reported as such before CUDA is blamed
         self._session = session or self._open(onnxruntime, self._model_path, [_CPU])
@@ -144,7 +151,18 @@ class Predictor:
             raise DependencyError(f"device gpu cannot be used: {problem}; {_GPU_RECIPE}, or use device cpu")
         if self.device == "cpu" and precision == "fp16":
             logger.warning("fp16 is for GPUs: running fp32 on the CPU")
+        if precision == "int8" and not multiplies_int8():
+            logger.warning("this CPU has no VNNI: int8 is no faster here, and sums that overflow may change labels")
         self._check_graph()
+
+    def _has(self, precision: str) -> bool:
+        name = self.config.models.get(precision)
+        return name is not None and (self.folder / name).is_file()
+
+    def _cpu_precision(self, asked: str) -> str:
+        """What runs on a CPU when `asked` is."""
+        fast = asked == "auto" and self._has("int8") and self.config.agrees("int8") and multiplies_int8()
+        return "int8" if fast or asked == "int8" else "fp32"
 
     def _open_on_gpu(self, onnxruntime: Any, precision: str) -> tuple[Any, str]:
         """(session, "") if it really runs on CUDA, else (None, why not)."""
@@ -171,9 +189,10 @@ class Predictor:
 
     def _path_of(self, precision: str) -> Path:
         if precision not in self.config.models:
+            how = "with --int8 --data_dir FOLDER" if precision == "int8" else "without --no_fp16"
             raise BundleError(
-                f"{self.folder} has no {precision} model, only {', '.join(self.config.models)}; export it again "
-                "without --no_fp16, or use fp32"
+                f"{self.folder} has no {precision} model, only {', '.join(self.config.models)}; export it again {how}, "
+                "or use fp32"
             )
         return bundle_file(self.folder, self.config.models[precision])
 

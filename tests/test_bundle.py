@@ -37,6 +37,7 @@ def test_what_is_written_is_read_back(folder):
 
 def test_all_fields_survive(tmp_path):
     changes = {"mode": "zero-shot", "metrics": {"eval_accuracy": 0.5}, "parity": {"fp32": 1e-6}, "versions": {"a": "1"}}
+    changes["agreement"] = {"int8": {"share": 0.995, "texts": 1000}}
     config = read_bundle(write_toy_bundle(tmp_path / "export", **changes))
     assert all(getattr(config, key) == value for key, value in changes.items())
 
@@ -142,6 +143,20 @@ def test_damaged_tokenizer(folder):
     (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(BundleError, match="tokenizer.json"):
         load_prompt_tokenizer(folder, read_bundle(folder))
+
+
+@pytest.mark.parametrize(
+    ("agreement", "expected"),
+    [
+        ({"int8": {"share": 0.99}}, True),
+        ({"int8": {"share": 0.989}}, False),
+        ({"int8": {"share": None}}, False),
+        ({"int8": 1}, False),
+        ({}, False),
+    ],
+)
+def test_agreement_of_99_percent(agreement, expected):
+    assert toy_config(agreement=agreement).agrees("int8") is expected
 
 
 def test_labels_keep_their_order():

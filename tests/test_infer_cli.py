@@ -91,6 +91,21 @@ def test_notices_go_to_stderr(capsys, bundle):
     assert "--model_name_or_path" in captured.err and captured.err.count("\n") == 1
 
 
+def test_int8_that_was_not_asked_for_is_noted(capsys, bundle, tmp_path, monkeypatch):
+    folder = write_toy_bundle(
+        tmp_path / "export",
+        models={"fp32": "model.onnx", "int8": "model.onnx"},
+        agreement={"int8": {"share": 1.0, "texts": 9}},
+    )
+    monkeypatch.setattr("prompt_kit.predictor.multiplies_int8", lambda: True)
+    infer.main(["--model_path_prefix", str(folder), "--device", "cpu", "--text", "车"])
+    captured = capsys.readouterr()
+    assert captured.out == "car\n" and "model_int8.onnx" in captured.err and captured.err.count("\n") == 1
+    for precision in ("int8", "fp32"):
+        assert labels(capsys, folder, "--text", "车", "--precision", precision) == ["car"]
+    assert labels(capsys, bundle, "--text", "车") == ["car"]
+
+
 def test_speed_is_shown_on_a_terminal(capsys, bundle, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", "--text", "车", "--num_threads", "1"])
@@ -109,6 +124,8 @@ def test_speed_is_shown_on_a_terminal(capsys, bundle, monkeypatch):
         (("--text", "车", "--top_k", "9", "--output_format", "tsv"), ConfigError, "3 labels"),
         (("--text", "车", "--max_seq_length", "512"), ConfigError, "512 exceeds the exported model's 16"),
         (("--text", "车", "--batch_size", "0"), ConfigError, "batch_size"),
+        (("--text", "车", "--use_fp16", "--precision", "int8"), ConfigError, "--use_fp16 and --precision int8"),
+        (("--text", "车", "--precision", "int8"), BundleError, "no int8 model"),
         (("--data_dir", "nowhere"), DataError, "nowhere"),
     ],
 )

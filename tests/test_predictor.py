@@ -263,3 +263,72 @@ def test_fp16_that_was_not_exported(own, cuda):
     edit_config(own, models={"fp32": "model.onnx"})
     with pytest.raises(BundleError, match="no fp16 model"):
         Predictor(own, precision="fp16")
+
+
+@pytest.fixture
+def with_int8(own, monkeypatch):
+    """A bundle with model_int8.onnx, and how it does on this CPU is the fixture's argument."""
+    (own / "model_int8.onnx").write_bytes((own / "model.onnx").read_bytes())
+
+    def write(share=0.995, fast=True):
+        models = {"fp32": "model.onnx", "int8": "model_int8.onnx"}
+        edit_config(own, models=models, agreement={"int8": {"share": share, "texts": 1000}})
+        monkeypatch.setattr("prompt_kit.predictor.multiplies_int8", lambda: fast)
+        return own
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("asked", "share", "fast", "used"),
+    [
+        ("auto", 0.995, True, "int8"),
+        ("auto", 0.99, True, "int8"),
+        ("auto", 0.98, True, "fp32"),  # exported with --force
+        ("auto", None, True, "fp32"),
+        ("auto", 0.995, False, "fp32"),
+        ("int8", 0.98, True, "int8"),
+        ("fp32", 0.995, True, "fp32"),
+    ],
+)
+def test_which_precision_runs_on_a_cpu(with_int8, caplog, asked, share, fast, used):
+    predictor = Predictor(with_int8(share, fast), device="cpu", precision=asked)
+    assert (predictor.device, predictor.precision) == ("cpu", used)
+    assert predictor._model_path.name == {"fp32": "model.onnx", "int8": "model_int8.onnx"}[used]
+    assert predictor.predict(["车"])[0].label == "car"
+    assert caplog.text == ""
+    assert pickle.loads(pickle.dumps(predictor)).precision == used  # noqa: S301  our own bytes
+
+
+def test_int8_on_a_cpu_that_is_not_made_for_it(with_int8, caplog):
+    assert Predictor(with_int8(fast=False), device="cpu", precision="int8").precision == "int8"
+    assert "no VNNI" in caplog.text
+
+
+def test_int8_that_was_not_copied_along(with_int8):
+    folder = with_int8()
+    (folder / "model_int8.onnx").unlink()
+    assert Predictor(folder, device="cpu").precision == "fp32"
+    with pytest.raises(BundleError, match="model_int8.onnx is missing"):
+        Predictor(folder, device="cpu", precision="int8")
+
+
+def test_int8_stays_on_the_cpu(own, with_int8, cuda):
+    cuda(True)
+    predictor = Predictor(with_int8(), precision="int8")
+    assert (predictor.device, predictor.precision) == ("cpu", "int8")
+    with pytest.raises(ConfigError, match="int8 is for CPUs"):
+        Predictor(own, device="gpu", precision="int8")
+
+
+def test_int8_that_was_not_exported(folder):
+    with pytest.raises(BundleError, match="no int8 model, only fp32, fp16; export it again with --int8"):
+        Predictor(folder, device="cpu", precision="int8")
+
+
+def test_auto_is_fp16_on_a_gpu_where_it_was_exported(own, cuda):
+    cuda(True)
+    assert Predictor(own).precision == "fp32"
+    (own / "model_fp16.onnx").write_bytes(b"")
+    assert Predictor(own).precision == "fp16"
+    assert Predictor(own, precision="fp32").precision == "fp32"

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -22,6 +22,7 @@ import paddle
 from prompt_kit.atomic import replace_folder
 from prompt_kit.bundle import (
     CONFIG_FILE,
+    LEAST_AGREEMENT,
     TOKENIZER_FILE,
     BundleConfig,
     bundle_file,
@@ -34,43 +35,73 @@ from prompt_kit.bundle import (
 from prompt_kit.errors import BundleError, CheckpointError
 from prompt_kit.lines import PathLike
 from prompt_kit.prompt_tokenizer import PromptTokenizer
+from prompt_kit.training.int8 import to_int8
 from prompt_kit.training.model_card import model_card
 from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.onnx_graph import convert, open_onnx, to_fp16
-from prompt_kit.training.parity import FP16_TOLERANCE, TOLERANCE, largest_difference, probe_batches
+from prompt_kit.training.parity import (
+    CALIBRATION_BATCHES,
+    FP16_TOLERANCE,
+    TOLERANCE,
+    compare_labels,
+    largest_difference,
+    probe_batches,
+    text_batches,
+)
 from prompt_kit.training.static_graph import open_static, run_eager, save_static
 from prompt_kit.versions import installed_versions
 
 GRAPH = "model"
-ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx"}
+ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx", "int8": "model_int8.onnx"}
 RESULT_FILES = ("all_results.json", "eval_results.json")
+_PAIR = ("fp32", "int8")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
-_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), "model_int8.onnx", TOKENIZER_FILE, CONFIG_FILE, "README.md"}
+_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
 
 Batches = Sequence[dict[str, np.ndarray]]
 
 
+@dataclass(frozen=True)
+class Int8:
+    """Ask for model_int8.onnx too, made and compared on the texts of `data_dir`: dev.txt, and test.txt and data.txt.
+
+    force  write it though it changes more than 1 % of the labels
+    """
+
+    data_dir: PathLike
+    force: bool = False
+
+
 def export_bundle(
-    model: PromptModel, output_dir: PathLike, metrics: Optional[Mapping[str, float]] = None, fp16: bool = True
+    model: PromptModel,
+    output_dir: PathLike,
+    metrics: Optional[Mapping[str, float]] = None,
+    fp16: bool = True,
+    int8: Optional[Int8] = None,
 ) -> BundleConfig:
     """Export a model in memory, which stays as it is (weights, mode, device), as the folder `output_dir`.
 
     Args:
         metrics: scores of this model to record, such as {"eval_accuracy": 0.57}.
         fp16: also write model_fp16.onnx.
+        int8: also write model_int8.onnx, and on which texts to try it.
 
     Returns:
         What prompt_config.json now says; `parity` holds the largest differences found.
 
     Raises:
         BundleError: the exported graph differs from the model by more than 1e-4 (absolute plus relative) or in any best
-            label, or `output_dir` holds something else than an export. Nothing is written then.
+            label, int8 changes more than 1 % of the labels, or `output_dir` holds something else than an export.
+            Nothing is written then.
+        DataError: a mistake in the data folder of `int8`.
     """
     with _on_cpu():
-        return _export(_copy(model), output_dir, metrics or {}, fp16)
+        return _export(_copy(model), output_dir, metrics or {}, fp16, int8)
 
 
-def export_checkpoint(folder: PathLike, output_dir: PathLike, fp16: bool = True) -> BundleConfig:
+def export_checkpoint(
+    folder: PathLike, output_dir: PathLike, fp16: bool = True, int8: Optional[Int8] = None
+) -> BundleConfig:
     """Export a folder that train.py wrote, or a checkpoint-N in it; its dev score is recorded if it is there.
 
     Raises CheckpointError when the folder is not there or not a training folder, else as `export_bundle`.
@@ -90,10 +121,12 @@ def export_checkpoint(folder: PathLike, output_dir: PathLike, fp16: bool = True)
             f"{folder / CONFIG_FILE} is missing, so the folder is not a finished training run: {hint}"
         )
     with _on_cpu():
-        return _export(PromptModel.from_pretrained(folder), output_dir, read_metrics(folder), fp16)
+        return _export(PromptModel.from_pretrained(folder), output_dir, read_metrics(folder), fp16, int8)
 
 
-def export_static(prefix: PathLike, output_dir: PathLike, fp16: bool = True) -> BundleConfig:
+def export_static(
+    prefix: PathLike, output_dir: PathLike, fp16: bool = True, int8: Optional[Int8] = None
+) -> BundleConfig:
     """Convert a static graph that is there, prefix.json (or .pdmodel) and prefix.pdiparams, with prompt_config.json and
     tokenizer.json beside it. `output_dir` may be the same folder. Compared with the graph as Paddle runs it.
 
@@ -116,7 +149,7 @@ def export_static(prefix: PathLike, output_dir: PathLike, fp16: bool = True) -> 
         return [run(batch) for batch in batches]
 
     with _on_cpu():
-        return _write(output_dir, config, prompt_tokenizer, write_graph, fp16)
+        return _write(output_dir, config, prompt_tokenizer, write_graph, fp16, int8)
 
 
 def read_metrics(folder: PathLike) -> dict[str, float]:
@@ -134,7 +167,9 @@ def read_metrics(folder: PathLike) -> dict[str, float]:
     return metrics
 
 
-def _export(model: PromptModel, output_dir: PathLike, metrics: Mapping[str, float], fp16: bool) -> BundleConfig:
+def _export(
+    model: PromptModel, output_dir: PathLike, metrics: Mapping[str, float], fp16: bool, int8: Optional[Int8]
+) -> BundleConfig:
     """Export a model that is ours to take apart."""
     model.eval()
     prompt_tokenizer = model.prompt_tokenizer
@@ -154,7 +189,7 @@ def _export(model: PromptModel, output_dir: PathLike, metrics: Mapping[str, floa
         save_static(model, staging / GRAPH, inputs)
         return expected
 
-    return _write(output_dir, config, prompt_tokenizer, write_graph, fp16)
+    return _write(output_dir, config, prompt_tokenizer, write_graph, fp16, int8)
 
 
 def _write(
@@ -163,6 +198,7 @@ def _write(
     prompt_tokenizer: PromptTokenizer,
     write_graph: Callable[[Path, Batches], list[np.ndarray]],
     fp16: bool,
+    int8: Optional[Int8],
 ) -> BundleConfig:
     """Make the whole folder aside and put it into place.
 
@@ -172,20 +208,27 @@ def _write(
     others = _check_output_folder(folder)
     folder = folder.resolve()  # a link stays a link
     batches = probe_batches(prompt_tokenizer)
+    texts = [] if int8 is None else text_batches(int8.data_dir, config.verbalizer, prompt_tokenizer)
     try:
         with replace_folder(folder) as staging:
             expected = write_graph(staging, batches)
             graph_file = next(staging / name for name in _GRAPH_FILES if (staging / name).is_file())
             onnx_model = convert(graph_file, staging / "model.pdiparams", config.inputs, config.outputs)
-            models, parity = {}, {}
+            models, parity, agreement = {}, {}, {}
             for precision in ("fp32", "fp16") if fp16 else ("fp32",):
                 path = staging / ONNX_FILES[precision]
                 path.write_bytes((onnx_model if precision == "fp32" else to_fp16(onnx_model)).SerializeToString())
                 models[precision] = path.name
                 parity[precision] = _check(path, expected, batches, precision)
+            if int8 is not None:
+                path = staging / ONNX_FILES["int8"]
+                path.write_bytes(to_int8(onnx_model, texts[:CALIBRATION_BATCHES]).SerializeToString())
+                models["int8"] = path.name
+                parity["int8"], agreement["int8"] = _compare(staging, texts, int8)
             config = replace(
-                config, models=models, parity=parity, tokenizer=TOKENIZER_FILE, versions=installed_versions()
-            )
+                config, models=models, parity=parity, agreement=agreement, tokenizer=TOKENIZER_FILE,
+                versions=installed_versions(),
+            )  # fmt: skip
             prompt_tokenizer.tokenizer.save(staging / TOKENIZER_FILE)
             write_bundle_config(staging, config)
             (staging / "README.md").write_text(model_card(config), encoding="utf-8")
@@ -206,6 +249,19 @@ def _check(path: Path, expected: Sequence[np.ndarray], batches: Batches, precisi
         return largest_difference(expected, actual, FP16_TOLERANCE, path.name, near_ties=True)
     except BundleError as error:
         raise BundleError(f"{error}; this model does not survive half precision: export with --no_fp16") from error
+
+
+def _compare(folder: Path, texts: Batches, int8: Int8) -> tuple[float, dict[str, float]]:
+    """(largest difference of a logit, what the bundle says of the agreement) of model_int8.onnx and model.onnx."""
+    wanted, got = ([run(batch) for batch in texts] for run in map(open_onnx, (folder / ONNX_FILES[p] for p in _PAIR)))
+    difference, share = compare_labels(wanted, got)
+    total = sum(map(len, wanted))
+    if share < LEAST_AGREEMENT and not int8.force:
+        raise BundleError(
+            f"model_int8.onnx gives only {share:.2%} of {total} texts of {os.fspath(int8.data_dir)} the label that model.onnx "
+            f"gives, less than {LEAST_AGREEMENT:.0%}: export without --int8, or with --force; nothing was written"
+        )
+    return difference, {"share": share, "texts": total}
 
 
 @contextlib.contextmanager

@@ -47,6 +47,11 @@ def model_card(config: BundleConfig) -> str:
         "| --- | --- | --- |",
         *models,
         "",
+        *[
+            f"`{config.models[name]}` gives {found['share']:.2%} of {found['texts']} texts the label that "
+            f"`{config.models['fp32']}` gives.\n"
+            for name, found in config.agreement.items()
+        ],
         f"Inputs, int64: {inputs}. Output, float32: {outputs}.",
         "",
         f"Made with {versions}.",

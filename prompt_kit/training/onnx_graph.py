@@ -49,7 +49,7 @@ def convert(model_file: Path, params_file: Path, inputs: Mapping[str, Shape], ou
             _name(graph.graph, inputs, outputs)
             _simplify(graph.graph)
             _fold_products(graph.graph)
-            _drop_unused(graph.graph)
+            drop_unused(graph.graph)
             onnx.checker.check_model(graph)
         except BundleError:
             raise
@@ -210,7 +210,7 @@ def _fold_products(graph: Any) -> None:
             graph.node.remove(node)
 
 
-def _drop_unused(graph: Any) -> None:
+def drop_unused(graph: Any) -> None:
     """Remove constants that no node reads: onnxruntime would warn of each."""
     used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prompt_kit.data import Example
+from prompt_kit.data import Example, read_dataset
 from prompt_kit.errors import BundleError
+from prompt_kit.lines import PathLike
 from prompt_kit.prompt_tokenizer import PromptTokenizer, collate
+from prompt_kit.verbalizer import Verbalizer
 
 TOLERANCE = 1e-4  # absolute plus relative
 # fp16 keeps 11 bits, and a dozen layers add up; a wrong conversion (an overflow, a lost mask) is far beyond this
 FP16_TOLERANCE = 3e-2
 
+CALIBRATION_BATCHES = 8  # of _BATCH texts
+_BATCH, _TEXTS = 16, 4096
 _PIECES = 200
 
 
@@ -34,6 +38,28 @@ def probe_batches(prompt_tokenizer: PromptTokenizer) -> list[dict[str, np.ndarra
     lengths = [[short], [middle], [room], [short] * 3, [short, middle, room], [room] * 3]
     pad_id = prompt_tokenizer.tokenizer.pad_id
     return [collate([features(length) for length in batch], pad_id) for batch in lengths]
+
+
+def text_batches(
+    data_dir: PathLike, verbalizer: Verbalizer, prompt_tokenizer: PromptTokenizer
+) -> list[dict[str, np.ndarray]]:
+    """Batches of 16 texts in random order, 4,096 at most: of dev.txt, and of test.txt and data.txt if they are there.
+
+    Raises DataError for a mistake in them, and when the template reads more than one text.
+    """
+    data = read_dataset(data_dir, verbalizer, ("dev", "test", "data"))
+    texts = [example.text_a for example in [*(data.dev or []), *(data.test or [])]] + (data.unlabelled or [])
+    texts = list(dict.fromkeys(texts))
+    chosen = np.random.default_rng(0).permutation(len(texts))[:_TEXTS]
+    features = prompt_tokenizer.encode_many([Example(texts[place]) for place in chosen])
+    pad_id = prompt_tokenizer.tokenizer.pad_id
+    return [collate(features[start : start + _BATCH], pad_id) for start in range(0, len(features), _BATCH)]
+
+
+def compare_labels(expected: Sequence[np.ndarray], actual: Sequence[np.ndarray]) -> tuple[float, float]:
+    """(largest |difference| of a logit, share of rows with the same best label) of two lists of logits [B, C]."""
+    wanted, got = np.concatenate(expected), np.concatenate(actual)
+    return float(np.abs(wanted - got).max()), float((wanted.argmax(axis=1) == got.argmax(axis=1)).mean())
 
 
 def _exact_pieces(prompt_tokenizer: PromptTokenizer) -> list[str]:

@@ -46,12 +46,30 @@ def test_checkpoint_n_is_exported_beside_itself_or_where_asked(run, capsys):
     assert "shipped" in capsys.readouterr().err
 
 
+def test_int8(run, tiny_data, capsys):
+    export.main(["--int8", "--data_dir", str(tiny_data), "--force", "--no_fp16"])
+    assert list(read_bundle(run / "export").models) == ["fp32", "int8"]
+    said = capsys.readouterr().err
+    assert "model_int8.onnx gives" in said and "of 8 texts the same label" in said and said.count("\n") == 1
+    infer.main(["--text", "球队比赛", "--device", "cpu", "--precision", "int8"])
+    assert capsys.readouterr().out.strip() in read_bundle(run / "export").labels
+    export.main(["--model_path_prefix", "checkpoints/export/model"])  # without --int8 it goes again
+    assert not (run / "export" / "model_int8.onnx").exists()
+
+
 def test_mistakes(run, tmp_path):
     with pytest.raises(CheckpointError, match="no such folder"):
         export.main(["--resume_from_checkpoint", str(tmp_path / "none")])
     assert not (tmp_path / "none").exists()
     with pytest.raises(ConfigError, match="give one of them"):
         export.main(["--resume_from_checkpoint", "checkpoints", "--model_path_prefix", "checkpoints/export/model"])
+    for arguments, says in (
+        (["--int8"], "--int8 needs texts"),
+        (["--data_dir", "data/tnews"], "--data_dir is for --int8"),
+        (["--force"], "--force is for --int8"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            export.main(arguments)
 
 
 def script(root, *arguments, cwd):

@@ -12,18 +12,18 @@ import numpy as np
 import onnx
 import paddle
 import pytest
-from tiny import EXAMPLES, FAMILIES, HARD, tiny_model
+from tiny import EXAMPLES, FAMILIES, HARD, SOFT, tiny_model
 from toy_bundle import write_toy_bundle
 
 from prompt_kit import versions
 from prompt_kit.bundle import read_bundle
-from prompt_kit.errors import BundleError, CheckpointError
+from prompt_kit.errors import BundleError, CheckpointError, DataError
 from prompt_kit.predictor import Predictor
 from prompt_kit.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.template import Template
 from prompt_kit.training import exporter, onnx_graph, parity
 from prompt_kit.training.backbone import load_backbone
-from prompt_kit.training.exporter import export_bundle, export_checkpoint, export_static, read_metrics
+from prompt_kit.training.exporter import Int8, export_bundle, export_checkpoint, export_static, read_metrics
 from prompt_kit.training.modeling import PromptModel
 from prompt_kit.verbalizer import Verbalizer
 
@@ -191,6 +191,49 @@ def test_without_fp16(tmp_path):
     config = export_bundle(tiny_model(HARD), tmp_path / "export", fp16=False)
     assert config.models == {"fp32": "model.onnx"} and list(config.parity) == ["fp32"]
     assert not (tmp_path / "export" / "model_fp16.onnx").exists()
+
+
+@pytest.mark.parametrize(("family", "prompt"), [*[(family, SOFT) for family in FAMILIES], ("ernie", TWO_MASKS_SOFT)])
+def test_int8(tmp_path, tiny_data, family, prompt):
+    model = tiny_model(prompt, family)
+    config = export_bundle(model, tmp_path / "export", int8=Int8(tiny_data, force=True))
+    assert config == read_bundle(tmp_path / "export")
+    assert list(config.models) == ["fp32", "fp16", "int8"] and config.models["int8"] == "model_int8.onnx"
+    texts = {line.split("\t")[0] for name in ("dev", "test", "data") for line in lines(tiny_data / f"{name}.txt")}
+    assert config.agreement["int8"]["texts"] == len(texts)
+    predictors = [Predictor(tmp_path / "export", device="cpu", precision=one) for one in ("fp32", "int8")]
+    wanted, got = ([one.label for one in predictor.predict(sorted(texts))] for predictor in predictors)
+    share = sum(map(str.__eq__, wanted, got)) / len(texts)
+    assert config.agreement["int8"]["share"] == pytest.approx(share)
+    assert 0 < config.parity["int8"] < 0.5
+    graph = onnx.load(tmp_path / "export" / "model_int8.onnx")
+    kinds = [node.op_type for node in graph.graph.node]
+    # 2 layers of 6 products; of the last one the keys and values alone have all rows; ELECTRA projects its embeddings
+    assert kinds.count("MatMulInteger") == 8 + (family == "electra")
+    assert [(one.domain, one.version) for one in graph.opset_import] == [("", onnx_graph.OPSET)]
+    card = (tmp_path / "export" / "README.md").read_text(encoding="utf-8")
+    assert f"`model_int8.onnx` gives {share:.2%} of {len(texts)} texts the label" in card
+
+
+def lines(path):
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_int8_that_changes_labels_is_refused(tmp_path, tiny_data, monkeypatch):
+    monkeypatch.setattr(exporter, "compare_labels", lambda wanted, got: (0.5, 0.875))
+    with pytest.raises(BundleError, match=r"only 87.50% of 8 texts of .*less than 99%.*--force; nothing was written"):
+        export_bundle(tiny_model(), tmp_path / "export", int8=Int8(tiny_data))
+    assert list(tmp_path.iterdir()) == []
+    config = export_bundle(tiny_model(), tmp_path / "export", int8=Int8(tiny_data, force=True))
+    assert not config.agrees("int8") and Predictor(tmp_path / "export", device="cpu").precision == "fp32"
+
+
+def test_int8_on_another_models_data(tmp_path, tiny_data):
+    shutil.copytree(tiny_data, tmp_path / "data")
+    (tmp_path / "data" / "dev.txt").write_text("今天\tweather\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"dev\.txt:1: unknown label 'weather'"):
+        export_bundle(tiny_model(), tmp_path / "export", int8=Int8(tmp_path / "data"))
+    assert not (tmp_path / "export").exists()
 
 
 @pytest.mark.parametrize("before", ["absent", "a bundle"])
