@@ -86,6 +86,12 @@ class ModelArguments:
         "model",
         choices=HEADS,
     )
+    calibrate: bool = _flag(
+        False,
+        "subtract what the prompt says of the labels by itself: their mean log-probabilities over the texts of data.txt, or "
+        "over texts without content if it is not there; before training, if there is any",
+        "model",
+    )
     max_seq_length: int = _flag(
         128, "longest input in tokens, prompt included; texts are cut, the prompt never", "model"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
+import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
@@ -70,6 +71,12 @@ class ManualHead(nn.Layer):
         self._num_masks = num_masks
         self.register_buffer("_ids", paddle.to_tensor(tokens.ids.reshape(-1)), persistable=False)
         self.register_buffer("_weights", paddle.to_tensor(tokens.weights.reshape(-1, 1)), persistable=False)
+        self.register_buffer("_offset", None, persistable=False)
+
+    def shift(self, bias: np.ndarray) -> None:
+        """Add `bias` [C] to the label logits, for good."""
+        offset = bias if self._offset is None else self._offset.numpy() + bias
+        self._offset = paddle.to_tensor(offset.astype("float32"))
 
     def rows(self) -> tuple:
         """(weight [M, C, E], bias [C]) of the equivalent linear layer, as differentiable functions of the backbone."""
@@ -82,7 +89,8 @@ class ManualHead(nn.Layer):
             # transpose, not reshape: PaddleNLP's SoftVerbalizer reshapes here, and hands labels each other's words
             weight = vectors.sum(axis=1).transpose([1, 0, 2])
         bias = paddle.gather(self._lm_head.bias(), self._ids).astype("float32") * self._weights.squeeze(-1)
-        return weight, bias.reshape([labels, words * length]).sum(axis=1)
+        bias = bias.reshape([labels, words * length]).sum(axis=1)
+        return weight, bias if self._offset is None else bias + self._offset
 
     def forward(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, C]."""
@@ -106,6 +114,10 @@ class SoftHead(nn.Layer):
         weight, bias = manual.rows()
         self.weight.set_value(weight.detach())
         self.bias.set_value(bias.detach())
+
+    def shift(self, bias: np.ndarray) -> None:
+        """Add `bias` [C] to the label logits, for good."""
+        self.bias.set_value(self.bias.numpy() + bias.astype("float32"))
 
     def forward(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, C]."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional, Union
 
+import numpy as np
 import paddle
 from paddle import nn
 
@@ -39,11 +40,13 @@ class PromptModelConfig:
     """What a PromptModel is, beside its language model and template.
 
     head: `soft` or `manual`; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
+    calibration: a bias [C] of the pretrained head's label logits, None without calibration (see calibration.py).
     """
 
     head: str = "soft"
     base_model: str = ""
     mode: str = "prompt"
+    calibration: Optional[tuple[float, ...]] = None
 
     def __post_init__(self):
         if self.head not in HEADS:
@@ -83,6 +86,8 @@ class PromptModel(nn.Layer):
         self._lm_head = masked_lm_head(backbone)
         tokens = verbalizer.token_table(self.tokenizer, prompt_tokenizer.num_masks)
         manual = ManualHead(self._lm_head, tokens, prompt_tokenizer.num_masks)
+        if self.config.calibration is not None:
+            manual.shift(np.asarray(self.config.calibration, "float32"))
         self.soft_prompt = None
         if prompt_tokenizer.uses_soft:
             self.soft_prompt = SoftPrompt(prompt_tokenizer.soft_tokens, width)
@@ -176,6 +181,13 @@ class PromptModel(nn.Layer):
         if self.freeze_dropout:
             self.backbone.eval()
 
+    def add_bias(self, bias: np.ndarray) -> None:
+        """Add `bias` [C] to the label logits, and record it as a calibration."""
+        bias = bias.astype("float32")
+        self.head.shift(bias)
+        total = bias if self.config.calibration is None else np.float32(self.config.calibration) + bias
+        self.config = replace(self.config, calibration=tuple(total.tolist()))
+
     def language_model_parameters(self) -> list:
         """Trainable parameters of the pretrained model."""
         return [p for p in self.backbone.parameters() if not p.stop_gradient]
@@ -246,6 +258,7 @@ class PromptModel(nn.Layer):
             "prompt": self.prompt_tokenizer.to_config(),
             "verbalizer": self.verbalizer.to_dict(),
             "head": self.config.head,
+            **({} if self.config.calibration is None else {"calibration": list(self.config.calibration)}),
             "versions": installed_versions(),
         }
 
@@ -272,7 +285,9 @@ class PromptModel(nn.Layer):
             backbone,
             PromptTokenizer.from_config(config["prompt"], tokenizer),
             Verbalizer.from_dict(config["verbalizer"]),
-            PromptModelConfig(config["head"], config["base_model"], config["mode"]),
+            PromptModelConfig(
+                config["head"], config["base_model"], config["mode"], _calibration(config, folder / CONFIG_FILE)
+            ),
         )
         model.load_weights(folder)
         model.eval()
@@ -310,6 +325,17 @@ def read_prompt_config(folder: Path) -> dict:
     if missing:
         raise CheckpointError(f"{path.absolute()} is damaged: {', '.join(missing)} missing; copy the folder again")
     return config
+
+
+def _calibration(config: dict, path: Path) -> Optional[tuple[float, ...]]:
+    bias = config.get("calibration")
+    if bias is None:
+        return None
+    labels = config["verbalizer"].get("labels", ())
+    numbers = isinstance(bias, list) and all(isinstance(one, (int, float)) for one in bias)
+    if not numbers or len(bias) != len(labels):
+        raise CheckpointError(f"{path.absolute()} is damaged: calibration {bias!r}, expected {len(labels)} numbers")
+    return tuple(bias)
 
 
 def _plain_config(backbone: nn.Layer) -> dict:

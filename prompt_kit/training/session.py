@@ -22,6 +22,7 @@ from prompt_kit.errors import CheckpointError, ConfigError, DataError
 from prompt_kit.metrics import accuracy_and_f1, softmax
 from prompt_kit.template import Template
 from prompt_kit.training.arguments import DataArguments, ModelArguments, PromptTrainingArguments, parse_arguments
+from prompt_kit.training.calibration import CONTENT_FREE, calibrate
 from prompt_kit.training.checkpoint import checkpoints, is_run, last_checkpoint
 from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.runtime import set_verbosity
@@ -100,13 +101,21 @@ def prepare(
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)
-        dataset = _read_data(data_args, args, model.verbalizer)
+        dataset = _read_data(data_args, args, model.verbalizer, model_args.calibrate)
     else:
         if not args.do_train:
             logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
         verbalizer = Verbalizer.from_file(_label_file(data_args))
-        dataset = _read_data(data_args, args, verbalizer)  # before the model, which may be large and far away
+        dataset = _read_data(
+            data_args, args, verbalizer, model_args.calibrate
+        )  # before the model, which may be large and far away
         model = _build(model_args, verbalizer, trained=args.do_train)
+    if model_args.calibrate and _is_to_be_calibrated(model, args):
+        texts = dataset.unlabelled or CONTENT_FREE
+        calibrate(model, texts)
+        logger.info(
+            "calibrated on %d %s", len(texts), "texts of data.txt" if dataset.unlabelled else "content-free texts"
+        )
     info = {
         "mode": model.config.mode,
         "seed": args.seed,
@@ -117,7 +126,27 @@ def prepare(
     }
     if data_args.num_shots is not None:
         info["num_shots"] = data_args.num_shots
+    if model.config.calibration is not None:
+        info["calibrated"] = True
     return model, dataset, info
+
+
+def _is_to_be_calibrated(model: PromptModel, args: PromptTrainingArguments) -> bool:
+    """Whether `--calibrate` is still to be done; refuse it where the results would be of another model than the folder's."""
+    resume = args.resume_from_checkpoint
+    if resume is None:
+        return True
+    if args.do_train:  # the run that is gone on with has done it, before its first step
+        if model.config.calibration is None:
+            raise CheckpointError(
+                f"--calibrate contradicts the checkpoint {resume}, whose training began without it; drop --calibrate"
+            )
+        return False
+    if Path(args.output_dir).resolve() in (Path(resume).resolve(), Path(resume).resolve().parent):
+        raise ConfigError(
+            f"--calibrate changes the model of {resume}, so its results do not belong beside it; choose another --output_dir"
+        )
+    return True
 
 
 def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) -> PromptModel:
@@ -198,14 +227,18 @@ def _listed(verbalizer: Verbalizer) -> str:
     return ", ".join(shown[:6]) + (f" … ({len(shown)})" if len(shown) > 6 else "")
 
 
-def _read_data(data_args: DataArguments, args: PromptTrainingArguments, verbalizer: Verbalizer) -> Dataset:
-    """Only the files that the asked steps need."""
+def _read_data(
+    data_args: DataArguments, args: PromptTrainingArguments, verbalizer: Verbalizer, unlabelled: bool
+) -> Dataset:
+    """Only the files that the asked steps need, and data.txt for `unlabelled` if it is there."""
     splits = [
         name for name, wanted in (("train", args.do_train), ("dev", args.do_eval), ("test", args.do_predict)) if wanted
     ]
+    if unlabelled:
+        splits.append("data")
     if not splits:
         return Dataset(Path(data_args.data_dir))
-    dataset = read_dataset(data_args.data_dir, verbalizer, splits, optional=())
+    dataset = read_dataset(data_args.data_dir, verbalizer, splits, optional=("data",))
     if data_args.num_shots is None or dataset.train is None:
         return dataset
     try:
@@ -239,7 +272,7 @@ class Results:
                 held = json.load(file)
         except (OSError, ValueError):
             return {}
-        same = all(held.get(key) == self.info[key] for key in ("mode", "base_model", "template"))
+        same = all(held.get(key) == self.info.get(key) for key in ("mode", "calibrated", "base_model", "template"))
         return held if same else {}
 
     def write_predictions(
