@@ -191,3 +191,23 @@ def test_a_reader_that_goes_away_is_no_error(root, tmp_path, bundle):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=60) in (0, 141)
+
+
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs wait4 to know how much memory a process took")
+def test_memory_does_not_grow_with_the_input(root, tmp_path, bundle):
+    """A window of texts is held at a time, so ten times the lines take no more memory."""
+    command = [sys.executable, str(root / "infer.py"), "--model_path_prefix", str(bundle), "--device", "cpu"]
+    command += ["--data_dir", str(tmp_path), "--output_format", "jsonl", "--num_threads", "1", "--batch_size", "16"]
+    peaks = []
+    for lines in (5_000, 50_000):
+        (tmp_path / "data.txt").write_text(
+            "".join(f"球队{i}" + "新" * (i % 9) + "\n" for i in range(lines)), encoding="utf-8"
+        )
+        process = subprocess.Popen([*command, "--output_file", str(tmp_path / f"{lines}")], cwd=root)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        assert status == 0
+        with open(tmp_path / f"{lines}", "rb") as stream:
+            assert sum(1 for _ in stream) == lines
+        peaks.append(usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+    assert peaks[1] < peaks[0] + 15, f"peaks in MiB: {peaks}"  # 45,000 texts with their tokens would be 50 and more
