@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from prompt_kit.predictor import Predictor
     from prompt_kit.template import Template
     from prompt_kit.training.arguments import PromptTrainingArguments
+    from prompt_kit.training.finetuning import FineTuneModel
     from prompt_kit.training.modeling import PromptModel
     from prompt_kit.training.trainer import PromptTrainer
     from prompt_kit.verbalizer import Verbalizer
 
 __all__ = [
+    "FineTuneModel",
     "Predictor",
     "PromptModel",
     "PromptTrainer",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "FineTuneModel": "prompt_kit.training.finetuning",
     "Predictor": "prompt_kit.predictor",
     "PromptModel": "prompt_kit.training.modeling",
     "PromptTrainer": "prompt_kit.training.trainer",

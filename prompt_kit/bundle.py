@@ -44,7 +44,7 @@ class BundleConfig:
     metrics     scores of the model before export, such as {"eval_accuracy": 0.57}; empty if unknown
     parity      precision -> largest difference to the logits of the model before export
     agreement   precision -> {"share": of texts that get fp32's label, "texts": how many were compared}; for int8
-    mode        "prompt", or "zero-shot" for a model that no example has trained
+    mode        "prompt", "zero-shot" for a prompt model that no example has trained, or "finetune"
     """
 
     prompt: Mapping[str, Any]
@@ -141,7 +141,7 @@ def graph_shapes(template: Template, num_labels: int) -> tuple[dict[str, Shape],
     inputs: dict[str, Shape] = {
         "input_ids": ("batch", "length"),
         "token_type_ids": ("batch", "length"),
-        "mask_columns": ("batch", template.num_masks),
+        "mask_columns": ("batch", template.num_masks or 1),  # without masks: the column of [CLS]
     }
     if template.uses_soft:
         inputs["soft_ids"] = ("batch", "length")

@@ -42,6 +42,8 @@ class SoftToken:
 class Features:
     """One example, unpadded, with [CLS] and [SEP]; the lists are of length L, but `mask_columns` of length M.
 
+    Without masks in the template `mask_columns` is the column of [CLS] alone.
+
     At a soft position `soft_ids` is n >= 1 for the n-th soft token, elsewhere 0; without soft prompts it is None.
     `input_ids` there is the word that the soft token starts from, or [UNK], so that no position looks like padding.
     """
@@ -226,7 +228,7 @@ class PromptTokenizer:
                 ids += text
                 types += [piece.token_type] * len(text)
                 soft += [0] * len(text)
-        return Features(ids, types, masks, soft if self.uses_soft else None)
+        return Features(ids, types, masks or [0], soft if self.uses_soft else None)
 
     def _fit(self, texts: Sequence[list[int]]) -> list[list[int]]:
         """The texts, cut to their own bounds and then to what the prompt leaves of max_seq_length."""

@@ -48,14 +48,17 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class Template:
-    """A checked sequence of segments with at least one Text and one Mask. Raises TemplateError."""
+    """A checked sequence of segments with at least one Text, and one Mask if it has words. Raises TemplateError.
+
+    Texts and separators alone need no mask: that is the input of a fine-tuned model, which reads the state of [CLS].
+    """
 
     segments: tuple[Segment, ...]
 
     def __post_init__(self) -> None:
         if not any(isinstance(segment, Text) for segment in self.segments):
             raise SegmentError("the template has no text, expected {'text': 'text_a'} in it")
-        if not any(isinstance(segment, Mask) for segment in self.segments):
+        if not self.num_masks and not all(isinstance(segment, (Text, Sep)) for segment in self.segments):
             raise SegmentError("the template has no mask, expected {'mask'} in it")
         merge_soft(self.segments)
 
@@ -91,6 +94,8 @@ class Template:
         encoder = None if soft_encoder == "none" else soft_encoder
         if any(brace in prompt for brace in "{}｛｝"):
             template = cls.parse(prompt)
+            if not template.num_masks:
+                raise template_error(prompt, len(prompt), "the template has no mask, expected {'mask'} in it")
         else:
             template = cls._plain(prompt, 1 if num_masks is None else num_masks)
         if num_masks not in (None, template.num_masks):

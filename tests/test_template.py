@@ -255,4 +255,4 @@ def test_segments_check_themselves():
     with pytest.raises(TemplateError, match="'text' must be 'text_a' or 'text_b', got 'x'"):
         Text("x")
     with pytest.raises(TemplateError, match="no mask"):
-        Template((TEXT,))
+        Template((TEXT, Hard("它是")))

@@ -24,6 +24,8 @@ from prompt_kit.training.modeling import DEFAULT_PROMPT
 
 logger = logging.getLogger(__name__)
 
+METHODS = ("prompt", "finetune")
+_PROMPT_ONLY = ("prompt", "verbalizer", "soft_encoder", "encoder_hidden_size", "calibrate")
 ENCODERS = ("lstm", "mlp", "none")
 
 # The settings of PaddleNLP's few-shot example, as its article runs it.
@@ -65,12 +67,18 @@ def _flag(default, text, group, **metadata):
 
 @dataclass
 class ModelArguments:
-    """Which language model, template, verbalizer and head."""
+    """Which language model, method, template, verbalizer and head."""
 
+    method: str = _flag(
+        "prompt",
+        "prompt, or finetune: a linear classifier on [CLS] instead of template and verbalizer",
+        "model",
+        choices=METHODS,
+    )
     model_name_or_path: Optional[str] = _flag(
         None,
-        "folder or PaddleNLP name of a masked language model (default: ernie-3.0-base-zh if cached or if there is a "
-        "GPU, else the embedded mini_zh)",
+        "folder or PaddleNLP name of a masked language model, or to fine-tune of any encoder of its families (default: "
+        "ernie-3.0-base-zh if cached or if there is a GPU, else the embedded mini_zh)",
         "model",
     )
     prompt: str = _flag(
@@ -150,7 +158,7 @@ class PromptTrainingArguments(TrainingArguments):
         None, "peak rate of the language model (default: 3e-5 for a base-size model, 2e-4 for a small one)", "train"
     )
     ppt_learning_rate: Optional[float] = _flag(
-        None, "peak rate of prompt and head (default: 10 x learning_rate)", "train"
+        None, "peak rate of prompt and head, or of a fine-tuned classifier (default: 10 x learning_rate)", "train"
     )
     ppt_weight_decay: float = _flag(0.0, "weight decay of prompt and head", "train")
     ppt_adam_beta1: float = _flag(0.9, "Adam's beta1 of prompt and head", "train")
@@ -279,6 +287,7 @@ _EXAMPLES = """examples:
   python train.py --do_train --do_eval                       train on data/tnews, keep the best model in ./checkpoints
   python train.py --do_train --do_eval --use_rdrop --data_dir my_data --output_dir my_model
   python train.py --do_eval --do_predict --output_dir zero   zero-shot: no training, the label words alone
+  python train.py --do_train --do_eval --method finetune --output_dir fine_tuned
   python train.py --do_predict --resume_from_checkpoint ./checkpoints --output_dir predictions
   python train.py --do_train --do_eval --resume_from_checkpoint ./checkpoints/checkpoint-90
 """
@@ -335,6 +344,12 @@ def parse_arguments(
     if "num_train_epochs" in given:
         values.setdefault("early_stopping_patience", 0)
 
+    of_prompts = [name for name in _PROMPT_ONLY if given.get(name, False) is not False]
+    if given.get("method") == "finetune" and of_prompts:
+        raise ConfigError(
+            f"--{of_prompts[0]} {given[of_prompts[0]]} contradicts --method finetune, which has no prompt and no label words; "
+            f"drop {' and '.join(f'--{name}' for name in of_prompts)}, or --method finetune"
+        )
     if given.get("num_shots") is not None and not given.get("do_train"):
         raise ConfigError(
             f"--num_shots {given['num_shots']} draws from train.txt, but nothing is trained; add --do_train"

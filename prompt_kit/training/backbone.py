@@ -27,6 +27,7 @@ DEFAULT_HUB_MODEL = "ernie-3.0-base-zh"
 EMBEDDED_NAME = "mini_zh"
 EMBEDDED_FOLDER = Path(__file__).resolve().parent.parent / "models" / EMBEDDED_NAME
 _HUB_HOST = "bj.bcebos.com"
+_FAMILIES = ("Ernie", "Bert", "Roberta", "Electra")
 _ARCHITECTURES = {
     "ErnieForMaskedLM": ("paddlenlp.transformers", "ErnieForMaskedLM", "ErnieConfig"),
     "BertForMaskedLM": ("paddlenlp.transformers", "BertForMaskedLM", "BertConfig"),
@@ -40,7 +41,8 @@ _ARCHITECTURES = {
 class Backbone:
     """A loaded language model and how it was chosen.
 
-    name: what the results record; reason: one phrase for the log; model: a PaddleNLP …ForMaskedLM in float32.
+    name: what the results record; reason: one phrase for the log; model: a PaddleNLP …ForMaskedLM in float32, or a
+    …Model where the encoder alone was asked for.
     """
 
     name: str
@@ -49,38 +51,40 @@ class Backbone:
     tokenizer: Tokenizer
 
 
-def load_backbone(name_or_path: Optional[str] = None) -> Backbone:
+def load_backbone(name_or_path: Optional[str] = None, encoder: bool = False) -> Backbone:
     """Load the named model, or choose one.
 
     Args:
         name_or_path: a folder with config.json, weights and vocabulary; a PaddleNLP model name; or None, which means
             ernie-3.0-base-zh if it is cached or if there is a GPU to train it, else the embedded mini_zh.
+        encoder: load it without its pretrained head; then any ERNIE, BERT, RoBERTa or ELECTRA will do, a discriminator
+            too.
 
     Raises:
         ConfigError: the named model cannot be had. Nothing is left behind in PaddleNLP's cache.
     """
     if name_or_path is None:
-        return _load_default()
+        return _load_default(encoder)
     if name_or_path == EMBEDDED_NAME:
-        return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, "the embedded model, as asked")
+        return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, "the embedded model, as asked", encoder)
     if os.path.isdir(name_or_path):
-        return _load_folder(Path(name_or_path), name_or_path, "the folder given")
-    return _load_hub(name_or_path, "as asked")
+        return _load_folder(Path(name_or_path), name_or_path, "the folder given", encoder)
+    return _load_hub(name_or_path, "as asked", encoder)
 
 
-def _load_default() -> Backbone:
+def _load_default(encoder: bool) -> Backbone:
     if _is_cached(DEFAULT_HUB_MODEL):
-        return _load_hub(DEFAULT_HUB_MODEL, "the default; its weights are cached")
+        return _load_hub(DEFAULT_HUB_MODEL, "the default; its weights are cached", encoder)
     why = "ernie-3.0-base-zh is not cached and there is no GPU to train it"
     if paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0:
         try:
-            return _load_hub(DEFAULT_HUB_MODEL, "the default where there is a GPU")
+            return _load_hub(DEFAULT_HUB_MODEL, "the default where there is a GPU", encoder)
         except ConfigError as error:
             why = f"ernie-3.0-base-zh cannot be had ({error})"
-    return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, f"the embedded default: {why}")
+    return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, f"the embedded default: {why}", encoder)
 
 
-def _load_folder(folder: Path, name: str, reason: str) -> Backbone:
+def _load_folder(folder: Path, name: str, reason: str, encoder: bool) -> Backbone:
     where = folder.absolute()
     if (folder / "prompt_config.json").is_file():
         raise ConfigError(
@@ -90,20 +94,24 @@ def _load_folder(folder: Path, name: str, reason: str) -> Backbone:
     config = read_config(folder)
     architecture = architecture_name(config)
     tokenizer = Tokenizer.from_pretrained(folder)
-    model_class, _ = architecture_classes(architecture, str(where))
+    # with its head even for the encoder alone: without, PaddleNLP does not convert float16 weights
+    has_head = not encoder or architecture in _ARCHITECTURES
+    model_class, _ = (architecture_classes if has_head else encoder_classes)(architecture, str(where))
     if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.pdparams")):
         raise ConfigError(f"{where} holds no weights; expected model.safetensors or model_state.pdparams")
     try:
-        with _telling_of_random_weights(name):
+        with _telling_of_random_weights(name, encoder):
             # absolute: a relative folder may have the name of a hub model, which PaddleNLP would take it for
             model = model_class.from_pretrained(str(where), dtype="float32")
     except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
         raise ConfigError(f"cannot load the language model in {where}: {_brief(error)}") from error
+    if encoder and has_head:
+        model = getattr(model, model.base_model_prefix)
     return Backbone(name, reason, model, tokenizer)
 
 
-def _load_hub(name: str, reason: str) -> Backbone:
-    from paddlenlp.transformers import AutoModelForMaskedLM, AutoTokenizer
+def _load_hub(name: str, reason: str, encoder: bool) -> Backbone:
+    from paddlenlp.transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
     from paddlenlp.utils.env import MODEL_HOME
 
     known = _known_names()
@@ -119,8 +127,8 @@ def _load_hub(name: str, reason: str) -> Backbone:
         _check_reachable(name)
     home, before = Path(MODEL_HOME), _entries(Path(MODEL_HOME))
     try:
-        with _telling_of_random_weights(name):
-            model = AutoModelForMaskedLM.from_pretrained(name, dtype="float32")
+        with _telling_of_random_weights(name, encoder):
+            model = (AutoModel if encoder else AutoModelForMaskedLM).from_pretrained(name, dtype="float32")
             hub_tokenizer = AutoTokenizer.from_pretrained(name)
     except BaseException as error:
         _remove(_entries(home) - before)  # also after Ctrl-C: half a download must not look like a cached model
@@ -130,7 +138,7 @@ def _load_hub(name: str, reason: str) -> Backbone:
             f"--model_name_or_path {name} cannot be loaded: {_brief(error)}; check the name and the network, "
             "or give a folder"
         ) from error
-    architecture_classes(type(model).__name__, name)
+    (encoder_classes if encoder else architecture_classes)(type(model).__name__, name)
     size = 1 + max(hub_tokenizer.vocab.token_to_idx.values())
     vocabulary = [hub_tokenizer.vocab.idx_to_token.get(i, f"[unused {i}]") for i in range(size)]
     lowercase = bool(getattr(hub_tokenizer, "do_lower_case", True))
@@ -149,6 +157,20 @@ def architecture_classes(architecture: str, where: str) -> tuple:
     module, model, config = _ARCHITECTURES[architecture]
     package = importlib.import_module(module)
     return getattr(package, model), getattr(package, config)
+
+
+def encoder_classes(architecture: str, where: str) -> tuple:
+    """(class without a head, config class) of an architecture of a supported family, whatever its head."""
+    import importlib
+
+    found = re.fullmatch(rf"({'|'.join(_FAMILIES)})(Model|For[A-Z]\w+|Discriminator|Generator)", architecture)
+    if not found:
+        raise ConfigError(
+            f"{where}: architecture '{architecture}' is not supported; expected a {', '.join(_FAMILIES[:-1])} or "
+            f"{_FAMILIES[-1]} model"
+        )
+    package = importlib.import_module("paddlenlp.transformers")
+    return getattr(package, f"{found[1]}Model"), getattr(package, f"{found[1]}Config")
 
 
 def read_config(folder: Path) -> dict:
@@ -196,7 +218,7 @@ def _entries(home: Path) -> set:
 
 
 @contextlib.contextmanager
-def _telling_of_random_weights(name: str):
+def _telling_of_random_weights(name: str, encoder: bool = False):
     """Load quietly, but warn if a weight that the prediction needs is in no file: PaddleNLP makes it up at random.
 
     PaddleNLP only says so in its log. The decoder may be missing, it is the word embedding again; the pooler is unused.
@@ -222,9 +244,10 @@ def _telling_of_random_weights(name: str):
     random = [key for text in lists for key in re.findall(r"'(.+?)'", text) if not needless.search(key)]
     if random:
         logger.warning(
-            "%s holds no weights for %s%s, which start at random: expected a masked language model with its head; "
-            "the label words mean nothing to this one before it is trained",
+            "%s holds no weights for %s%s, which start at random: expected %s",
             name, ", ".join(sorted(random)[:3]), f" and {len(random) - 3} more" if len(random) > 3 else "",
+            "a pretrained language model" if encoder else "a masked language model with its head; the label words mean "
+            "nothing to this one before it is trained",
         )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from prompt_kit.atomic import replace_folder
 from prompt_kit.errors import CheckpointError
-from prompt_kit.training.modeling import CONFIG_FILE, write_json
+from prompt_kit.training.classifier import CONFIG_FILE, write_json
 from prompt_kit.training.weights import read_safetensors
 
 if TYPE_CHECKING:

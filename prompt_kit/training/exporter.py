@@ -279,7 +279,7 @@ def _on_cpu() -> Iterator[None]:
 def _copy(model: PromptModel) -> PromptModel:
     """The same model in float32, sharing nothing that an export changes."""
     backbone = type(model.backbone)(copy.deepcopy(model.backbone.config))
-    copied = PromptModel(backbone, model.prompt_tokenizer, model.verbalizer, model.config)
+    copied = type(model)(backbone, model.prompt_tokenizer, model.verbalizer, model.config)
     own = dict(copied.named_parameters())
     for name, parameter in model.named_parameters():
         own[name].set_value(parameter.detach().astype("float32").cpu().numpy())

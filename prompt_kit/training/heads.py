@@ -124,6 +124,19 @@ class SoftHead(nn.Layer):
         return project(states, self.weight, self.bias)
 
 
+class LinearHead(nn.Layer):
+    """Dropout and a linear classifier on the state of [CLS], random at the start: what fine-tuning adds."""
+
+    def __init__(self, width: int, num_labels: int, dropout: float, spread: float = 0.02):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, num_labels, weight_attr=nn.initializer.Normal(0.0, spread))
+
+    def forward(self, states: paddle.Tensor) -> paddle.Tensor:
+        """[B, 1, H] -> [B, C]."""
+        return self.linear(self.dropout(states.squeeze(1)))
+
+
 def project(states: paddle.Tensor, weight: paddle.Tensor, bias: paddle.Tensor) -> paddle.Tensor:
     """[B, M, E] x [M, C, E] + [C] -> [B, C]: the sum over masks of the dot products."""
     num_masks, labels, width = weight.shape

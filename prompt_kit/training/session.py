@@ -24,6 +24,8 @@ from prompt_kit.template import Template
 from prompt_kit.training.arguments import DataArguments, ModelArguments, PromptTrainingArguments, parse_arguments
 from prompt_kit.training.calibration import CONTENT_FREE, calibrate
 from prompt_kit.training.checkpoint import checkpoints, is_run, last_checkpoint
+from prompt_kit.training.classifier import TextClassifier
+from prompt_kit.training.finetuning import FineTuneModel
 from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.training.trainer import PromptTrainer
@@ -96,13 +98,18 @@ def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
 
 def prepare(
     model_args: ModelArguments, data_args: DataArguments, args: PromptTrainingArguments, given: frozenset[str]
-) -> tuple[PromptModel, Dataset, dict[str, Any]]:
+) -> tuple[TextClassifier, Dataset, dict[str, Any]]:
     """Model and data of the asked steps, and what the results record of them."""
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)
         dataset = _read_data(data_args, args, model.verbalizer, model_args.calibrate)
     else:
+        if not args.do_train and model_args.method == FineTuneModel.method:
+            raise ConfigError(
+                "--method finetune predicts nothing before it is trained, its classifier starts at random; add --do_train, or "
+                "--resume_from_checkpoint with a trained model"
+            )
         if not args.do_train:
             logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
         verbalizer = Verbalizer.from_file(_label_file(data_args))
@@ -126,16 +133,18 @@ def prepare(
     }
     if data_args.num_shots is not None:
         info["num_shots"] = data_args.num_shots
-    if model.config.calibration is not None:
+    if getattr(model.config, "calibration", None) is not None:
         info["calibrated"] = True
     return model, dataset, info
 
 
-def _is_to_be_calibrated(model: PromptModel, args: PromptTrainingArguments) -> bool:
+def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -> bool:
     """Whether `--calibrate` is still to be done; refuse it where the results would be of another model than the folder's."""
     resume = args.resume_from_checkpoint
     if resume is None:
         return True
+    if model.method != PromptModel.method:
+        raise ConfigError(f"--calibrate is for prompts, but {resume} holds a fine-tuned model; drop --calibrate")
     if args.do_train:  # the run that is gone on with has done it, before its first step
         if model.config.calibration is None:
             raise CheckpointError(
@@ -149,7 +158,16 @@ def _is_to_be_calibrated(model: PromptModel, args: PromptTrainingArguments) -> b
     return True
 
 
-def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) -> PromptModel:
+def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) -> TextClassifier:
+    if model_args.method == FineTuneModel.method:
+        return FineTuneModel.build(
+            verbalizer,
+            model_args.model_name_or_path,
+            model_args.max_seq_length,
+            model_args.first_max_length,
+            model_args.other_max_length,
+            model_args.truncate_mode,
+        )
     return PromptModel.build(
         verbalizer,
         model_args.prompt,
@@ -174,7 +192,7 @@ def _label_file(data_args: DataArguments) -> Path:
     return folder / "label.txt"
 
 
-def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> PromptModel:
+def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> TextClassifier:
     folder = Path(args.resume_from_checkpoint)
     if args.do_train:
         folder = last_checkpoint(folder)
@@ -184,11 +202,12 @@ def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> Prom
     return model
 
 
-def _check_agrees(model: PromptModel, model_args, data_args, given: frozenset[str], folder: Path) -> None:
+def _check_agrees(model: TextClassifier, model_args, data_args, given: frozenset[str], folder: Path) -> None:
     """The checkpoint wins; a flag or label.txt that says otherwise is a mistake, and not to be ignored silently."""
     tokenizer = model.prompt_tokenizer
     plain = Template.without_encoders
     held = {
+        "method": model.method,
         "model_name_or_path": model.config.base_model,
         "verbalizer": model.config.head,
         **{
@@ -304,7 +323,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
         file.write("\n")
 
 
-def export(model: PromptModel, args: PromptTrainingArguments, results: Results) -> None:
+def export(model: TextClassifier, args: PromptTrainingArguments, results: Results) -> None:
     """Write the bundle into output_dir/export."""
     from prompt_kit.training.exporter import export_bundle
 

@@ -20,8 +20,8 @@ from prompt_kit.training.arguments import PromptTrainingArguments
 from prompt_kit.training.batching import Collator, EncodedDataset, SeededBatchSampler
 from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback
 from prompt_kit.training.checkpoint import load_training_state, rotate_checkpoints, write_checkpoint
+from prompt_kit.training.classifier import TextClassifier
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
-from prompt_kit.training.modeling import PromptModel
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ Examples = Union[Sequence[Example], EncodedDataset]
 
 
 class PromptTrainer(Trainer):
-    """Trains a PromptModel.
+    """Trains a PromptModel or a FineTuneModel.
 
     Args:
         model: the model; `args.freeze_plm` and `args.freeze_dropout` are applied to it.
@@ -44,7 +44,7 @@ class PromptTrainer(Trainer):
 
     def __init__(
         self,
-        model: PromptModel,
+        model: TextClassifier,
         args: PromptTrainingArguments,
         train_dataset: Optional[Examples] = None,
         eval_dataset: Optional[Examples] = None,
@@ -213,7 +213,7 @@ def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments) -> SeededBa
     )
 
 
-def _encoded(examples: Optional[Examples], model: PromptModel) -> Optional[EncodedDataset]:
+def _encoded(examples: Optional[Examples], model: TextClassifier) -> Optional[EncodedDataset]:
     if examples is None or isinstance(examples, EncodedDataset):
         return examples
     return EncodedDataset(examples, model.prompt_tokenizer, model.verbalizer.label_to_id)

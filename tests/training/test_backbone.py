@@ -324,14 +324,14 @@ def test_a_damaged_cached_model(cached):
 def choose(monkeypatch, cached: bool, gpus: int, hub_error=None):
     """load_backbone() on such a machine."""
 
-    def load_hub(name, reason):
+    def load_hub(name, reason, encoder):
         if hub_error:
             raise ConfigError(hub_error)
         return Backbone(name, reason, None, None)
 
     monkeypatch.setattr(backbone, "_is_cached", lambda name: cached)
     monkeypatch.setattr(backbone, "_load_hub", load_hub)
-    monkeypatch.setattr(backbone, "_load_folder", lambda folder, name, reason: Backbone(name, reason, None, None))
+    monkeypatch.setattr(backbone, "_load_folder", lambda folder, name, reason, _: Backbone(name, reason, None, None))
     monkeypatch.setattr(paddle, "is_compiled_with_cuda", lambda: gpus > 0)
     monkeypatch.setattr(paddle.device.cuda, "device_count", lambda: gpus)
     chosen = load_backbone()

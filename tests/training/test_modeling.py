@@ -19,7 +19,7 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
-from prompt_kit.training import modeling
+from prompt_kit.training import classifier
 from prompt_kit.training.heads import masked_lm_head
 from prompt_kit.training.modeling import PromptModel, PromptModelConfig
 
@@ -459,7 +459,7 @@ def test_saving_over_a_model_is_all_or_nothing(copy, monkeypatch):
     def fail(path, content):
         raise OSError("disk full")
 
-    monkeypatch.setattr(modeling, "write_json", fail)
+    monkeypatch.setattr(classifier, "write_json", fail)
     with pytest.raises(OSError, match="disk full"):
         tiny_model().save_pretrained(copy)
     assert sorted(os.listdir(copy)) == FILES
