@@ -32,7 +32,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         output_dir = args.output_dir or os.path.join(args.resume_from_checkpoint, "export")
         config = export_checkpoint(args.resume_from_checkpoint, output_dir, not args.no_fp16, int8)
     exact = {name: value for name, value in config.parity.items() if name not in config.agreement}
-    differences = ", ".join(f"{config.models[name]} {value:.1e}" for name, value in exact.items())
+    rounded = {"fp16": " (half precision)"}
+    differences = ", ".join(f"{config.models[n]} {value:.1e}{rounded.get(n, '')}" for n, value in exact.items())
     kept = [
         f"; {config.models[name]} gives {found['share']:.2%} of {found['texts']} texts the same label"
         for name, found in config.agreement.items()

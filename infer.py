@@ -182,12 +182,10 @@ def count(predictions: Iterable[Prediction], predictor: Predictor, to_file: bool
         if watched and time.perf_counter() - shown > 0.5 and (to_file or not sys.stdout.isatty()):
             shown = time.perf_counter()
             print(f"\r{done} texts", end="", file=sys.stderr, flush=True)
-    if watched:
-        seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    if watched and seconds >= 1:  # the speed of a handful of texts says nothing
         where = "GPU" if predictor.device == "gpu" else f"CPU, {predictor.num_threads} threads"
-        note(
-            f"{done} texts in {seconds:.2f} s, {done / max(seconds, 1e-9):.0f} a second ({where}, {predictor.precision})"
-        )
+        note(f"{done} texts in {seconds:.2f} s, {done / seconds:.0f} a second ({where}, {predictor.precision})")
 
 
 def note(message: str) -> None:
