@@ -107,8 +107,13 @@ def test_int8_that_was_not_asked_for_is_noted(capsys, bundle, tmp_path, monkeypa
 
 
 def test_speed_is_shown_on_a_terminal(capsys, bundle, monkeypatch):
+    arguments = ["--model_path_prefix", str(bundle), "--device", "cpu", "--text", "车", "--num_threads", "1"]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", "--text", "车", "--num_threads", "1"])
+    infer.main(arguments)
+    assert capsys.readouterr() == ("car\n", "")  # over in no time: no speed to speak of
+    ticks = iter(range(100))
+    monkeypatch.setattr(infer.time, "perf_counter", lambda: next(ticks))  # a second at every look
+    infer.main(arguments)
     captured = capsys.readouterr()
     assert captured.out == "car\n"
     assert "1 texts in" in captured.err and "CPU, 1 threads, fp32" in captured.err
