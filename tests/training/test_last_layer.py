@@ -8,7 +8,7 @@ import pytest
 from tiny import EXAMPLES, FAMILIES, HARD, SOFT, tiny_backbone, tiny_model
 
 from prompt_kit.prompt_tokenizer import collate
-from prompt_kit.training import modeling
+from prompt_kit.training import classifier
 from prompt_kit.training.last_layer import restrict_last_layer, take_rows
 
 LABELS = [0, 1, 2, 0, 2, 1, 0, 2]
@@ -27,7 +27,7 @@ def logits_and_gradients(model):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_equals_the_whole_layer(monkeypatch, family, prompt):
     fast = tiny_model(prompt, family, dropout=0.0)
-    monkeypatch.setattr(modeling, "restrict_last_layer", lambda *_: False)
+    monkeypatch.setattr(classifier, "restrict_last_layer", lambda *_: False)
     whole = tiny_model(prompt, family, dropout=0.0)
     logits, gradients = logits_and_gradients(fast)
     expected, expected_gradients = logits_and_gradients(whole)
