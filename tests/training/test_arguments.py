@@ -14,8 +14,9 @@ from paddlenlp.prompt import PromptTuningArguments
 from paddlenlp.trainer import TrainingArguments
 
 from prompt_kit.errors import ConfigError
-from prompt_kit.training import arguments
-from prompt_kit.training.arguments import DERIVED, PRESETS, PromptTrainingArguments, build_parser, parse_arguments
+from prompt_kit.training import command_line
+from prompt_kit.training.arguments import PRESETS, PromptTrainingArguments
+from prompt_kit.training.command_line import DERIVED, build_parser, parse_arguments
 
 PROMPT = "这条新闻标题的主题是"
 # The two commands of the article on PaddleNLP's few-shot example.
@@ -130,7 +131,7 @@ def test_derived_names_are_ignored_with_one_notice(caplog):
     with caplog.at_level(logging.WARNING):
         args = training("--world_size 8 --train_batch_size 3 --seed 7")
     assert (args.seed, args.per_device_train_batch_size, args.world_size) == (7, 16, 1)
-    (record,) = [record for record in caplog.records if record.name == arguments.__name__]
+    (record,) = [record for record in caplog.records if record.name == command_line.__name__]
     assert "ignored" in record.getMessage()
     assert "--world_size" in record.getMessage() and "--train_batch_size" in record.getMessage()
     assert "--seed" not in record.getMessage()
@@ -139,7 +140,7 @@ def test_derived_names_are_ignored_with_one_notice(caplog):
 def test_no_notice_where_nothing_is_ignored(caplog):
     with caplog.at_level(logging.WARNING):
         training("--seed 7")
-    assert not [record for record in caplog.records if record.name == arguments.__name__]
+    assert not [record for record in caplog.records if record.name == command_line.__name__]
 
 
 def test_derived_names_are_not_fields_of_ours():

@@ -31,7 +31,7 @@ def test_parses(root, command, monkeypatch):
     if "--help" in argv:
         return
     if script == "train.py":
-        from prompt_kit.training.arguments import build_parser
+        from prompt_kit.training.command_line import build_parser
 
         build_parser().parse_args(argv)  # not parse_arguments: a GPU command must parse here too
         return
