@@ -23,6 +23,7 @@ from prompt_kit.data import Example
 from prompt_kit.errors import BundleError, ConfigError, DependencyError
 from prompt_kit.integer_cpu import multiplies_int8
 from prompt_kit.lines import PathLike
+from prompt_kit.metrics import softmax
 from prompt_kit.prompt_tokenizer import Features, collate
 
 logger = logging.getLogger(__name__)
@@ -237,13 +238,6 @@ def window_size(batch_size: int) -> int:
     """How many texts `Predictor.predict_stream` reads before it answers the first of them; ConfigError below 1."""
     _check_number("batch_size", batch_size, 1)
     return 1 if batch_size == 1 else batch_size * WINDOW
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """[B, C] -> probabilities [B, C] in float64."""
-    logits = logits.astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _import_onnxruntime() -> Any:

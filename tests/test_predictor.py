@@ -15,7 +15,8 @@ from toy_bundle import edit_config, toy_config, write_toy_bundle
 
 from prompt_kit.data import Example
 from prompt_kit.errors import BundleError, ConfigError, DependencyError
-from prompt_kit.predictor import WINDOW, Prediction, Predictor, softmax
+from prompt_kit.metrics import softmax
+from prompt_kit.predictor import WINDOW, Prediction, Predictor
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
