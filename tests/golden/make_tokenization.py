@@ -87,7 +87,7 @@ def build() -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         english = Path(folder) / "vocab.txt"
-        english.write_text("".join(piece + "\n" for piece in ENGLISH), encoding="utf-8", newline="\n")
+        english.write_bytes("".join(piece + "\n" for piece in ENGLISH).encode("utf-8"))
         chinese = ROOT / MINI_ZH
         peers = {
             "zh ernie uncased": ErnieTokenizer(str(chinese), do_lower_case=True),
@@ -112,4 +112,4 @@ def dumps(golden: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(dumps(build()), encoding="utf-8", newline="\n")
+    GOLDEN.write_bytes(dumps(build()).encode("utf-8"))

@@ -60,7 +60,7 @@ def assert_equal(ours: Tokenizer, peer, texts: list[str]) -> None:
 @pytest.fixture(scope="module")
 def english(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("english") / "vocab.txt"
-    path.write_text("".join(piece + "\n" for piece in ENGLISH), encoding="utf-8", newline="\n")
+    path.write_bytes("".join(piece + "\n" for piece in ENGLISH).encode("utf-8"))
     return path
 
 
@@ -70,10 +70,11 @@ def every_character(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("every_character") / "vocab.txt"
     characters = [c for c in POINTS if c not in "\r\n"]
     pieces = chain(SPECIAL, characters, ("##" + c for c in characters))
-    path.write_text("".join(piece + "\n" for piece in pieces), encoding="utf-8", newline="\n")
+    path.write_bytes("".join(piece + "\n" for piece in pieces).encode("utf-8"))
     return path
 
 
+@pytest.mark.skipif(unicodedata.unidata_version < "14.0.0", reason="the golden file has Unicode 14, of Python 3.11")
 def test_golden_file_is_what_paddlenlp_gives():
     assert dumps(build()) == GOLDEN.read_text(encoding="utf-8")
     assert len(json.loads(GOLDEN.read_text(encoding="utf-8"))["cases"]) > 40
@@ -100,7 +101,7 @@ def test_random_neighbours(every_character, lowercase):
 
 def test_repeated_and_empty_lines_of_a_vocabulary(tmp_path):
     vocab = tmp_path / "vocab.txt"
-    vocab.write_text("\n".join([*SPECIAL, "a", "", "b", "a", " ", "##b", "##", ""]), encoding="utf-8", newline="\n")
+    vocab.write_bytes("\n".join([*SPECIAL, "a", "", "b", "a", " ", "##b", "##", ""]).encode("utf-8"))
     assert_equal(*pair(vocab, True), ["a b ab ba aa", "a ## b", "  "])
 
 
