@@ -150,6 +150,19 @@ def test_zero_shot_says_so_and_writes_no_model(train, tmp_path, caplog):
     assert read(tmp_path / "zero" / "eval_results.json")["mode"] == "zero-shot"
 
 
+@pytest.mark.parametrize("encoder", ["none", "mlp", "lstm"])
+def test_zero_shot_with_two_masks_is_the_pretrained_heads(train, tmp_path, encoder):
+    """Whatever head and soft encoder are going to be trained."""
+    for name, flags in (
+        ("manual", "--verbalizer manual --prompt {'text':'text_a'}{'hard':'主题是'}{'mask'}{'mask'}"),
+        ("soft", f"--soft_encoder {encoder} --prompt {{'text':'text_a'}}{{'soft':'主题是'}}{{'mask'}}{{'mask'}}"),
+    ):
+        train(f"--do_eval {flags} --output_dir {tmp_path / name}")
+    manual, soft = (read(tmp_path / name / "eval_results.json") for name in ("manual", "soft"))
+    for key in ("eval_accuracy", "eval_macro_f1", "eval_loss"):
+        assert soft[key] == pytest.approx(manual[key], abs=1e-5), key
+
+
 @pytest.mark.parametrize("step", ["--do_eval", "--do_predict", "--do_eval --overwrite_output_dir"])
 def test_zero_shot_refuses_the_folder_of_a_trained_model(train, finished, step):
     before = read(finished / "all_results.json")

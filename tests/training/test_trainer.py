@@ -281,6 +281,32 @@ def test_logits_come_in_the_order_of_the_examples(tmp_path):
         np.testing.assert_allclose(run.predict_logits([example])[0], row, atol=1e-5)
 
 
+# -- starting point -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoder", ["none", "mlp", "lstm"])
+def test_training_with_two_masks_starts_at_the_zero_shot_score(tmp_path, encoder):
+    """A soft head row a mask and soft tokens: what train() begins with is what the pretrained head says to hard words."""
+    zero_shot = trainer(
+        tmp_path, tiny_model("{'text': 'text_a'}这条新闻的主题是" + "{'mask'}" * 2, head="manual"), train=None
+    )
+    expected, logits = scores(zero_shot.evaluate()), zero_shot.predict_logits(EXAMPLES)
+    assert np.ptp(logits, axis=0).min() > 0.1, "examples that all look the same prove nothing"
+
+    class FirstStep(TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            if state.global_step == 0:
+                seen.append(run.predict_logits(EXAMPLES))
+
+    seen = []
+    prompt = "{'text': 'text_a'}{'soft': '这条新闻的主题是'}" + "{'mask'}" * 2
+    run = trainer(tmp_path, tiny_model(prompt, encoder=encoder), callbacks=[FirstStep()], max_steps=1, do_eval=False)
+    assert scores(run.evaluate()) == pytest.approx(expected, abs=1e-5)
+    run.train()
+    np.testing.assert_allclose(seen, [logits], atol=1e-5)
+    assert np.abs(run.predict_logits(EXAMPLES) - logits).max() > 1e-3
+
+
 # -- the best model -------------------------------------------------------------------------------------------------
 
 
