@@ -60,7 +60,8 @@ class Predictor:
     max_seq_length  shorter than the bundle's, for speed; None: the bundle's
 
     Raises BundleError for a bundle that is missing, incomplete or damaged, ConfigError for arguments out of range, and
-    DependencyError when onnxruntime is absent or device="gpu" cannot be had. It can be pickled, and threads may share it.
+    DependencyError when onnxruntime is absent or device="gpu" cannot be had. Threads may share it. It can be pickled, as its
+    arguments: the process that unpickles it must find the folder at the same path.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Predictor:
         self.device_id = device_id
         self.num_threads = physical_cores() if num_threads is None else num_threads
         self._asked = (device, precision)
+        self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length)
         self._start()
 
     def predict(self, texts: Sequence[Union[str, Example]], batch_size: int = 32, top_k: int = 1) -> list[Prediction]:
@@ -223,12 +225,9 @@ class Predictor:
                 "the files are of different exports: export again"
             )
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_session"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._start()
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its arguments: the process that unpickles it reads the folder, and uses the cores that it has."""
+        return type(self), self._settings
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r}, device={self.device!r}, precision={self.precision!r})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import multiprocessing
 import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,27 @@ def test_pickle(predictor):
     again = pickle.loads(pickle.dumps(predictor))  # noqa: S301  our own bytes
     assert again.predict(["球队", "车"], top_k=2) == predictor.predict(["球队", "车"], top_k=2)
     assert (again.device, again.precision) == ("cpu", "fp32")
+
+
+def test_a_pickle_is_the_arguments(own):
+    """No weights and no vocabulary travel; who unpickles it reads the folder as it is then."""
+    predictor = Predictor(own / "model", "cpu", device_id=3, num_threads=2, precision="fp32", max_seq_length=8)
+    sent = pickle.dumps(predictor)
+    assert len(sent) < 600
+    again = pickle.loads(sent)  # noqa: S301  our own bytes
+    assert (again.folder, again.device_id, again.num_threads) == (own, 3, 2)
+    assert again.prompt_tokenizer.max_seq_length == 8
+    (own / "model.onnx").unlink()
+    with pytest.raises(BundleError, match="model.onnx is missing"):
+        pickle.loads(sent)  # noqa: S301
+
+
+def test_each_process_has_its_own(predictor):
+    """As with Spark's workers: a started process gets the pickle, not the session."""
+    texts = ["球队", "车新新", "股票", "队"]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        answers = pool.map(predictor.predict, [[text] for text in texts])
+    assert [answer[0].label for answer in answers] == [each.label for each in predictor.predict(texts)]
 
 
 def test_threads_may_share_one(predictor):
