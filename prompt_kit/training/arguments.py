@@ -156,6 +156,12 @@ class PromptTrainingArguments(TrainingArguments):
     )
     per_device_train_batch_size: int = _flag(16, "training batch size of each device", "train")
     per_device_eval_batch_size: int = _flag(32, "evaluation batch size of each device", "train")
+    ema_decay: float = _flag(
+        0.97,
+        "evaluate and keep an exponential moving average of the weights with this decay per step; 0 is off, and the weights "
+        "of the last step count",
+        "train",
+    )
     use_rdrop: bool = _flag(False, "R-Drop: two passes with different dropout must agree", "train")
     alpha_rdrop: float = _flag(5.0, "weight of the R-Drop loss, a batch mean", "train")
     use_rgl: bool = _flag(False, "RGL: predict which examples of a batch share a label", "train")
@@ -221,7 +227,7 @@ class PromptTrainingArguments(TrainingArguments):
                 value = getattr(self, name)
                 if value is not None and not fits(value):
                     raise ConfigError(f"--{name} must be {wanted}, got {value}")
-        for name in ("adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2"):
+        for name in ("adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}")
         if self.metric_for_best_model.replace("eval_", "", 1) not in ("accuracy", "macro_f1", "loss"):

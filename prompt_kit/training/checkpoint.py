@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -19,6 +20,7 @@ from prompt_kit.training.classifier import CONFIG_FILE, write_json
 from prompt_kit.training.weights import read_safetensors
 
 if TYPE_CHECKING:
+    from prompt_kit.training.averaging import WeightAverage
     from prompt_kit.training.trainer import PromptTrainer
 
 logger = logging.getLogger(__name__)
@@ -30,10 +32,16 @@ _SEPARATOR = "|"  # between a parameter's name in the model and the name of its 
 _MASTER = "master_weight"
 
 
-def write_checkpoint(folder: Path, trainer: PromptTrainer) -> None:
-    """Model, optimizer, scheduler and trainer state into `folder`, which appears by a rename when it is whole."""
+def write_checkpoint(folder: Path, trainer: PromptTrainer, average: Optional[WeightAverage] = None) -> None:
+    """Model, optimizer, scheduler and trainer state into `folder`, which appears by a rename when it is whole.
+
+    With `average` the model that is saved has the averaged weights, and its own lie beside it.
+    """
     with replace_folder(folder) as staging:
-        trainer.model.save_pretrained(staging)
+        if average is not None:
+            average.save_live(staging)
+        with contextlib.nullcontext() if average is None else average.applied():
+            trainer.model.save_pretrained(staging)
         save_file(_optimizer_arrays(trainer), str(staging / OPTIMIZER_FILE))
         scaler = trainer.scaler.state_dict() if trainer.do_grad_scaling else None
         write_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ from paddlenlp.trainer.trainer_callback import PrinterCallback
 from paddlenlp.trainer.trainer_callback import ProgressCallback as PaddleProgressCallback
 
 from prompt_kit.data import Example
+from prompt_kit.errors import CheckpointError
 from prompt_kit.metrics import accuracy_and_f1, softmax
 from prompt_kit.training.arguments import PromptTrainingArguments
+from prompt_kit.training.averaging import LIVE_FILE, WeightAverage
 from prompt_kit.training.batching import Collator, EncodedDataset, SeededBatchSampler
 from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback
 from prompt_kit.training.checkpoint import load_training_state, rotate_checkpoints, write_checkpoint
@@ -56,6 +59,7 @@ class PromptTrainer(Trainer):
         model.freeze_dropout = args.freeze_dropout
         self._first_step, self._last_step, self._micro_step = 0, -1, 0
         self._best = BestModelCallback(args.early_stopping_patience)
+        self._average = WeightAverage(model, args.ema_decay) if args.ema_decay else None
         train_dataset = _encoded(train_dataset, model)
         if train_dataset is not None:
             _sampler(train_dataset, args)  # too few examples: say so before anything is written
@@ -66,7 +70,7 @@ class PromptTrainer(Trainer):
             train_dataset=train_dataset,
             eval_dataset=_encoded(eval_dataset, model),
             compute_metrics=lambda output: accuracy_and_f1(output.predictions.argmax(-1), output.label_ids),
-            callbacks=[self._best, ProgressCallback(), *(callbacks or [])],
+            callbacks=[self._best, *filter(None, [self._average]), ProgressCallback(), *(callbacks or [])],
         )
         for theirs in (PaddleProgressCallback, PrinterCallback):  # ours shows one line an evaluation
             self.pop_callback(theirs)
@@ -81,7 +85,13 @@ class PromptTrainer(Trainer):
         return self.predict(_encoded(examples, self.model)).predictions
 
     def evaluate(self, eval_dataset: Optional[Examples] = None, ignore_keys=None, metric_key_prefix: str = "eval"):
-        return super().evaluate(_encoded(eval_dataset, self.model), ignore_keys, metric_key_prefix)
+        with self._averaged():
+            return super().evaluate(_encoded(eval_dataset, self.model), ignore_keys, metric_key_prefix)
+
+    def _averaged(self):
+        """Context in which the model has the averaged weights, while training; after it the model has them anyway."""
+        averaging = self._average is not None and self._best.training
+        return self._average.applied() if averaging else contextlib.nullcontext()
 
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
@@ -166,6 +176,8 @@ class PromptTrainer(Trainer):
             self.args.load_best_model_at_end = keep_best
         if keep_best and self.state.best_model_checkpoint:
             self.model.load_weights(self.state.best_model_checkpoint)
+        elif self._average is not None:
+            self._average.apply()
         # The Trainer divides the losses of the steps since a resume by the number of all steps.
         share = (self.state.global_step - self._first_step) / self.state.global_step
         output.metrics["train_loss"] /= share or 1.0
@@ -185,14 +197,23 @@ class PromptTrainer(Trainer):
     def _save_checkpoint(self, model, metrics=None) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         if self.args.should_save:
-            write_checkpoint(folder, self)
+            write_checkpoint(folder, self, self._average)
             rotate_checkpoints(folder, self.args.save_total_limit, self.state.best_model_checkpoint)
         if self.args.world_size > 1:
             paddle.distributed.barrier()  # no process may look for the checkpoint before it is there
 
     def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
-        if resume_from_checkpoint is not None:
-            self.model.load_weights(resume_from_checkpoint)
+        if resume_from_checkpoint is None:
+            return
+        self.model.load_weights(resume_from_checkpoint)
+        held = (Path(resume_from_checkpoint) / LIVE_FILE).is_file()
+        if held != (self._average is not None):
+            raise CheckpointError(
+                f"{resume_from_checkpoint} was trained {'with' if held else 'without'} averaged weights; resume with the "
+                f"--ema_decay of the first run, which was {'above 0' if held else '0'}"
+            )
+        if held:
+            self._average.resume(Path(resume_from_checkpoint))
 
     def _load_optimizer_and_scheduler(self, checkpoint: Optional[str]) -> None:
         if checkpoint is not None and not self.args.ignore_load_lr_and_optim:

@@ -337,8 +337,9 @@ def test_without_evaluation_training_ends_with_the_last_model(tmp_path):
     assert same(weights(run.model), spy.weights[-1]) and names(tmp_path) == []
 
 
-def test_the_model_that_was_evaluated_is_the_model_that_was_saved(tmp_path):
-    run = trainer(tmp_path, num_train_epochs=3, save_strategy="epoch")
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_the_model_that_was_evaluated_is_the_model_that_was_saved(tmp_path, ema_decay):
+    run = trainer(tmp_path, num_train_epochs=3, save_strategy="epoch", ema_decay=ema_decay)
     run.train()
     logged = {entry["step"]: scores(entry) for entry in run.state.log_history if "eval_loss" in entry}
     assert sorted(logged) == [2, 4, 6]
@@ -396,6 +397,7 @@ RUNS = {
     "r-drop, rgl, cosine": dict(use_rdrop=True, use_rgl=True, max_steps=5, lr_scheduler_type="cosine", warmup_steps=2),
     "epochs": dict(num_train_epochs=2.5),
     "frozen": dict(max_steps=4, freeze_plm=True),
+    "averaged": dict(max_steps=5, ema_decay=0.9),
 }
 
 
