@@ -1,0 +1,413 @@
+#!/usr/bin/env python
+"""Few-shot accuracy of every method on one dataset folder: methods x shots x seeds, dev and test, with the peer.
+
+Each run is `train.py` as a user starts it, in a process of its own; the peer is the installed `paddlenlp.prompt`
+(benchmarks/peer.py). The model of the best dev accuracy is tested once; nothing is chosen by test accuracy.
+It says first how long it will take, shows every run, and may be stopped at any time: started again it goes on.
+Writes fewshot.json (every run), fewshot.md (the table) and, with several --shots, fewshot.png into --output_dir.
+
+    python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results
+    python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results/shots --shots 1 2 4 8 16 --methods main
+    python benchmarks/fewshot.py --list
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Optional
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from prompt_kit.atomic import replace_file  # noqa: E402
+from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.errors import ConfigError, PromptKitError  # noqa: E402
+
+FRONT = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
+WORDS = "这条新闻标题的主题是"
+TWO = "{'text': 'text_a'}{'soft': '这条新闻标题的主题是'}{'mask'}{'mask'}"
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is run: flags of train.py, or of peer.py, or the methods whose models tools/ensemble.py averages."""
+
+    about: str
+    flags: tuple[str, ...] = ()
+    program: str = "train"  # zero-shot, train, peer, ensemble
+    adapted: bool = False  # start from the language model that tools/pretrain.py adapted to data.txt
+    members: tuple[str, ...] = ()
+    passes: float = 1.0  # times the work of a plain run, for the estimate alone
+
+
+def prompt(about: str, *flags: str, **settings) -> Method:
+    return Method(about, flags, **settings)
+
+
+METHODS: dict[str, Method] = {
+    "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune"),
+    "zero-shot": prompt("no training, one mask", program="zero-shot"),
+    "zero-shot-calibrated": prompt("the same, --calibrate", "--calibrate", program="zero-shot"),
+    "zero-shot-2": prompt("no training, two masks", "--prompt", TWO, program="zero-shot"),
+    "zero-shot-2-calibrated": prompt("the same, --calibrate", "--prompt", TWO, "--calibrate", program="zero-shot"),
+    "zero-shot-front": prompt("no training, two masks in front", "--prompt", FRONT, program="zero-shot"),
+    "zero-shot-front-calibrated": prompt(
+        "the same, --calibrate", "--prompt", FRONT, "--calibrate", program="zero-shot"
+    ),
+    "prompt": prompt("the defaults"),
+    "prompt-hard": prompt("the same words, fixed", "--prompt", f"{{'text': 'text_a'}}{WORDS}{{'mask'}}"),
+    "prompt-none": prompt("soft prompt without encoder", "--soft_encoder", "none"),
+    "prompt-mlp": prompt("soft prompt, MLP encoder", "--soft_encoder", "mlp"),
+    "prompt-lstm": prompt("soft prompt, LSTM encoder", "--soft_encoder", "lstm"),
+    "prompt-2": prompt("two masks, a vector a mask", "--prompt", TWO),
+    "prompt-front": prompt("two masks in front of the text", "--prompt", FRONT),
+    "prompt-manual": prompt("the pretrained head", "--verbalizer", "manual"),
+    "prompt-prototype": prompt("prototypical head", "--verbalizer", "prototype"),
+    "prompt-calibrated": prompt("calibrated before the first step", "--calibrate"),
+    "prompt+rdrop": prompt("R-Drop", "--use_rdrop", passes=2),
+    "prompt+rgl": prompt("RGL", "--use_rgl"),
+    "prompt+both": prompt("R-Drop and RGL", "--use_rdrop", "--use_rgl", passes=2),
+    "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True),
+    "self-trained": prompt("pseudo-labels for data.txt", "--unlabeled_file", "{data_dir}/data.txt", passes=4),
+    "ensemble": Method(
+        "mean probabilities of five prompts' models of one seed", (), "ensemble",
+        members=("prompt", "prompt-2", "prompt-front", "prompt-mlp", "prompt+rdrop"), passes=0,
+    ),
+    "best": prompt("--preset best", "--preset", "best", passes=4),
+    "peer": Method(
+        "paddlenlp.prompt at our learning rates", ("--learning_rate", "2e-4", "--ppt_learning_rate", "2e-3"), "peer"
+    ),
+    "peer-rates": Method(
+        "paddlenlp.prompt at its example's learning rates",
+        ("--learning_rate", "3e-5", "--ppt_learning_rate", "3e-4"), "peer",
+    ),
+    "peer-example": Method(
+        "paddlenlp.prompt as its example: 1000 steps of 8, R-Drop",
+        ("--learning_rate", "3e-5", "--ppt_learning_rate", "3e-4", "--use_rdrop", "--batch_size", "8", "--max_steps",
+         "1000", "--eval_steps", "10"), "peer", passes=5,
+    ),
+}  # fmt: skip
+MAIN = ("finetune", "peer", "prompt")
+
+
+def main(argv=None):
+    args = parse(argv)
+    if args.list:
+        for name, method in METHODS.items():
+            print(f"{name:28} {method.about}")
+        return
+    bench = Benchmark(args)
+    bench.estimate()
+    bench.run_all()
+    write_report(args, bench.results())
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one method."""
+
+    method: str
+    shots: Optional[int]
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.method}-{self.shots or 'all'}-seed{self.seed}"
+
+
+class Benchmark:
+    """The runs of one command line: what is done, what is left, and how long that takes."""
+
+    def __init__(self, args):
+        self.args = args
+        self.folder = Path(args.output_dir)
+        self.models, self.runs = self.folder / "models", self.folder / "runs"
+        self.kept = {member for name in args.methods for member in METHODS[name].members}
+        self.seconds: dict[str, float] = {}  # of a plain run, and of starting up and evaluating alone
+
+    def jobs(self) -> list[Job]:
+        """Seed by seed, so that a benchmark that is stopped has compared all methods on the seeds it came to."""
+        jobs = []
+        for shots in self.args.shots or [None]:
+            for seed in self.args.seeds:
+                for name in self.args.methods:
+                    if METHODS[name].program == "zero-shot" and seed != self.args.seeds[0]:
+                        continue  # nothing in it depends on the seed
+                    jobs.append(Job(name, None if METHODS[name].program == "zero-shot" else shots, seed))
+        jobs = list(dict.fromkeys(jobs))
+        return sorted(jobs, key=lambda job: METHODS[job.method].program == "ensemble")  # when their members are there
+
+    def missing(self) -> list[Job]:
+        return [job for job in self.jobs() if self.read(job) is None]
+
+    def results(self) -> list[dict]:
+        return [result for result in map(self.read, self.jobs()) if result]
+
+    def read(self, job: Job) -> Optional[dict]:
+        try:
+            result = json.loads((self.runs / f"{job.name}.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return result if result["flags"] == list(METHODS[job.method].flags) else None  # else of another definition
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def estimate(self) -> None:
+        """Time a start and an epoch, and say what all runs may take at most."""
+        left = self.missing()
+        if not left:
+            return
+        begin = self._probe("1")
+        epoch = max(1.0, self._probe("3") - begin) / 2
+        self.seconds = {"start": begin, "plain": begin + 19 * epoch}
+        print(
+            f"{len(left)} of {len(self.jobs())} runs to do, {self.args.jobs} at a time; a start takes {begin:.0f} s, an "
+            f"epoch {epoch:.1f} s: at most {clock(self._left(left))}, less where training stops early",
+            flush=True,
+        )
+
+    def _probe(self, epochs: str) -> float:
+        folder = self.models / ".probe"
+        begin = time.time()
+        flags = ["--num_train_epochs", epochs, "--output_dir", str(folder), "--overwrite_output_dir"]
+        self._call("train.py", ["--do_train", "--do_eval", "--do_predict", *self._data_flags(), *flags])
+        shutil.rmtree(folder, ignore_errors=True)
+        return time.time() - begin
+
+    def _left(self, jobs: list[Job]) -> float:
+        """Seconds, from finished runs of the same method where there are any, else from the probe."""
+        known: dict[str, list[float]] = {}
+        for result in self.results():
+            known.setdefault(result["method"], []).append(result["seconds"])
+        total = 0.0
+        for job in jobs:
+            method = METHODS[job.method]
+            if job.method in known:
+                total += statistics.mean(known[job.method])
+            elif method.program in ("zero-shot", "ensemble"):
+                total += self.seconds["start"]
+            else:
+                total += self.seconds["plain"] * method.passes
+        return total / self.args.jobs
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
+
+    def run_all(self) -> None:
+        for program in ("train", "ensemble"):  # an ensemble needs the models of the others
+            jobs = [
+                job for job in self.missing() if (METHODS[job.method].program == "ensemble") == (program == "ensemble")
+            ]
+            if any(METHODS[job.method].adapted for job in jobs):
+                self._adapt()
+            left = list(jobs)
+            with ThreadPoolExecutor(self.args.jobs) as pool:
+                for job, result in pool.map(lambda job: (job, self._run(job)), jobs):
+                    left.remove(job)
+                    print(f"{line(result)}; {len(left)} left, {clock(self._left(left))}", flush=True)
+
+    def _run(self, job: Job) -> dict:
+        method = METHODS[job.method]
+        folder = self.models / job.name
+        shutil.rmtree(folder, ignore_errors=True)
+        begin = time.time()
+        flags = [flag.format(data_dir=self.args.data_dir) if "{data_dir}" in flag else flag for flag in method.flags]
+        shots = ["--num_shots", str(job.shots)] if job.shots else []
+        if method.program == "peer":
+            folder.mkdir(parents=True, exist_ok=True)
+            output = folder / "peer.json"
+            common = ["--data_dir", self.args.data_dir, "--model", self.args.peer_model, "--seed", str(job.seed)]
+            self._call("benchmarks/peer.py", [*common, *shots, *flags, "--output", str(output)])
+            found = json.loads(output.read_text("utf-8"))
+            dev, test = found["dev"], found["test"]
+        else:
+            if method.program == "ensemble":
+                members = [str(self.models / Job(name, job.shots, job.seed).name) for name in method.members]
+                common = ["--members", *members, "--data_dir", self.args.data_dir, "--do_eval", "--do_predict"]
+                self._call("tools/ensemble.py", [*common, "--output_dir", str(folder)])
+            else:
+                train = ["--do_train", *shots] if method.program == "train" else []
+                common = [*train, "--do_eval", "--do_predict", *self._data_flags(method.adapted)]
+                self._call("train.py", [*common, "--seed", str(job.seed), "--output_dir", str(folder), *flags])
+            found = json.loads((folder / "all_results.json").read_text("utf-8"))
+            dev, test = found["eval_accuracy"], found["test_accuracy"]
+        seconds = time.time() - begin
+        result = {**asdict(job), "flags": list(method.flags), "dev": dev, "test": test, "seconds": round(seconds, 1)}
+        with replace_file(self.runs / f"{job.name}.json") as staging:
+            staging.write_text(json.dumps(result, ensure_ascii=False) + "\n", encoding="utf-8")
+        if job.method in self.kept:
+            for path in folder.glob("checkpoint-*"):
+                shutil.rmtree(path, ignore_errors=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+        return result
+
+    def _adapt(self) -> None:
+        folder = self.folder / "adapted"
+        if (folder / "model.safetensors").is_file():
+            return
+        data = Path(self.args.data_dir)
+        begin = time.time()
+        files = ["--train_files", str(data / "data.txt"), str(data / "train.txt")]
+        model = ["--model_name_or_path", self.args.model_name_or_path]
+        self._call("tools/pretrain.py", [*model, *files, "--output_dir", str(folder)])
+        print(f"adapted the language model in {clock(time.time() - begin)}", flush=True)
+
+    def _data_flags(self, adapted: bool = False) -> list[str]:
+        model = str(self.folder / "adapted") if adapted else self.args.model_name_or_path
+        return ["--data_dir", self.args.data_dir, "--model_name_or_path", model, "--report_to", "none"]
+
+    def _call(self, program: str, flags: list[str]) -> None:
+        threads = {"OMP_NUM_THREADS": str(max(1, cores() // self.args.jobs))}
+        command = [sys.executable, str(ROOT / program), *flags]
+        done = subprocess.run(command, env={**os.environ, **threads}, capture_output=True, text=True, encoding="utf-8")
+        if done.returncode:
+            told = done.stderr.strip().splitlines() or ["no message"]
+            raise PromptKitError(f"{' '.join(command)} ended with code {done.returncode}: {told[-1]}")
+
+
+def cores() -> int:
+    from prompt_kit.cores import physical_cores
+
+    return physical_cores()
+
+
+# -- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def line(result: dict) -> str:
+    shots = f"{result['shots']} shots" if result["shots"] else "all of train.txt"
+    return (
+        f"{result['method']:28} {shots}, seed {result['seed']}: dev {result['dev']:.4f}, test {result['test']:.4f}, "
+        f"{result['seconds']:.0f} s"
+    )
+
+
+def clock(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 5400 else f"{seconds / 60:.0f} min"
+
+
+def summarise(results: list[dict]) -> list[dict]:
+    """Mean and sample standard deviation of each method and number of shots, in the order of METHODS."""
+    rows = []
+    for shots in sorted({result["shots"] for result in results}, key=lambda shots: shots or 0):
+        for name in METHODS:
+            runs = [result for result in results if (result["method"], result["shots"]) == (name, shots)]
+            if not runs:
+                continue
+            row = {"method": name, "about": METHODS[name].about, "shots": shots, "runs": len(runs)}
+            for split in ("dev", "test"):
+                values = [one[split] for one in runs]
+                row[split] = statistics.mean(values)
+                row[f"{split}_std"] = statistics.stdev(values) if len(values) > 1 else 0.0
+            row["tests"] = [one["test"] for one in runs]
+            row["seeds"] = [one["seed"] for one in runs]
+            row["seconds"] = statistics.mean(one["seconds"] for one in runs)
+            rows.append(row)
+    return rows
+
+
+def markdown(rows: list[dict]) -> str:
+    """The table; the methods that were not trained have one run, since nothing in them depends on the seed."""
+    lines = ["| method | shots | dev | test | each run's test | s |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        spread = {split: f" ± {100 * row[split + '_std']:.1f}" if row["runs"] > 1 else "" for split in ("dev", "test")}
+        each = " ".join(f"{100 * value:.1f}" for value in row["tests"])
+        lines.append(
+            f"| `{row['method']}` {row['about']} | {row['shots'] or 'all'} | {100 * row['dev']:.1f}{spread['dev']} | "
+            f"{100 * row['test']:.1f}{spread['test']} | {each} | {row['seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def write_report(args, results: list[dict]) -> None:
+    from prompt_kit.versions import installed_versions
+
+    if not results:
+        return
+    rows = summarise(results)
+    table = markdown(rows)
+    folder = Path(args.output_dir)
+    report = {"arguments": vars(args), "machine": machine(), "versions": installed_versions(), "summary": rows}
+    for name, text in (
+        ("fewshot.json", json.dumps({**report, "runs": results}, ensure_ascii=False, indent=1) + "\n"),
+        ("fewshot.md", table),
+    ):
+        with replace_file(folder / name) as staging:
+            staging.write_text(text, encoding="utf-8")
+    print(f"\n{machine()}; seeds {' '.join(map(str, args.seeds))}\n\n{table}")
+    if len({row["shots"] for row in rows} - {None}) > 1:
+        plot(rows, folder / "fewshot.png")
+
+
+def plot(rows: list[dict], path: Path) -> None:
+    """Test accuracy against shots, a line a method, with the standard deviation over seeds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    for name in dict.fromkeys(row["method"] for row in rows if row["shots"]):
+        points = sorted((row for row in rows if row["method"] == name and row["shots"]), key=lambda row: row["shots"])
+        axes.errorbar(
+            [row["shots"] for row in points], [100 * row["test"] for row in points],
+            yerr=[100 * row["test_std"] for row in points], marker="o", capsize=3, label=name,
+        )  # fmt: skip
+    axes.set_xscale("log", base=2)
+    shots = sorted({row["shots"] for row in rows if row["shots"]})
+    axes.set_xticks(shots, [str(one) for one in shots])
+    axes.set(xlabel="labelled examples a class", ylabel="test accuracy, %")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    with replace_file(path) as staging:
+        figure.savefig(staging, format="png", dpi=120)
+    pyplot.close(figure)
+
+
+def machine() -> str:
+    name = "unknown processor"
+    if os.path.exists("/proc/cpuinfo"):
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+        name = next((text.split(":", 1)[1].strip() for text in lines if text.startswith("model name")), name)
+    return f"{name}, {cores()} cores"
+
+
+def parse(argv):
+    parser = ArgumentParser(prog="fewshot.py", description=__doc__)
+    parser.add_argument(
+        "--data_dir", default="data/tnews", help="folder with train, dev, test (labelled), label and data.txt"
+    )
+    parser.add_argument("--output_dir", default="fewshot", help="where runs and tables go")
+    parser.add_argument("--methods", nargs="+", default=["all"], help="names of --list, or all, or main (for a plot)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--shots", nargs="+", type=int, help="examples a class (default: all of train.txt)")
+    parser.add_argument("--model_name_or_path", default="mini_zh", help="language model of every method")
+    parser.add_argument("--jobs", type=int, help="runs at a time (default: one a core, with one thread each)")
+    parser.add_argument("--list", action="store_true", help="show the methods and stop")
+    args = parser.parse_args(argv)
+    args.methods = [*METHODS] if args.methods == ["all"] else [*MAIN] if args.methods == ["main"] else args.methods
+    if unknown := [name for name in args.methods if name not in METHODS]:
+        raise ConfigError(f"--methods {' '.join(unknown)}: expected some of {', '.join(METHODS)}, or all, or main")
+    for name in args.methods:
+        if absent := [one for one in METHODS[name].members if one not in args.methods]:
+            raise ConfigError(f"--methods {name} needs the models of {', '.join(absent)}: add them")
+    args.jobs = max(1, args.jobs or cores())
+    if not args.list and not (Path(args.data_dir) / "train.txt").is_file():
+        raise ConfigError(f"--data_dir {args.data_dir}: no train.txt there; expected a dataset folder (README, Data)")
+    embedded = ROOT / "prompt_kit" / "models" / "mini_zh"
+    args.peer_model = str(embedded) if args.model_name_or_path == "mini_zh" else args.model_name_or_path
+    return args
+
+
+if __name__ == "__main__":
+    run(main)

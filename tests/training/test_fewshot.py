@@ -1,0 +1,112 @@
+"""benchmarks/fewshot.py and its peer: real runs of a tiny model, and the tables by hand."""
+
+import json
+
+import pytest
+from scripts import load_script
+from tiny import EXAMPLES, LABELS
+
+from prompt_kit.errors import ConfigError, PromptKitError
+
+fewshot = load_script("benchmarks/fewshot")
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    words = [f"{label}=={words[0]}" for label, words in zip(LABELS.labels, LABELS.words)]
+    (folder / "label.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    lines = [f"{one.text_a}\t{one.label}" for one in EXAMPLES]
+    for split, rows in (("train", lines), ("dev", lines), ("test", lines[:5])):
+        (folder / f"{split}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def no_probe(monkeypatch):
+    monkeypatch.setattr(fewshot.Benchmark, "_probe", lambda self, epochs: 5.0 + float(epochs))
+
+
+def test_runs_are_real_and_are_not_repeated(data, tmp_path, tiny_folder, no_probe, capsys, monkeypatch):
+    out = tmp_path / "out"
+    flags = ["--data_dir", str(data), "--output_dir", str(out), "--model_name_or_path", str(tiny_folder)]
+    flags += ["--methods", "zero-shot", "finetune", "peer-rates", "--seeds", "0", "--jobs", "1"]
+    given = fewshot.Benchmark._data_flags
+    monkeypatch.setattr(
+        fewshot.Benchmark, "_data_flags", lambda *args: [*given(*args), "--max_seq_length", "32"]
+    )  # the tiny model has few positions
+    monkeypatch.setitem(
+        fewshot.METHODS, "peer-rates", fewshot.Method("the peer", ("--max_steps", "2", "--eval_steps", "1"), "peer")
+    )
+    fewshot.main(flags)
+    shown = capsys.readouterr().out
+    assert "3 of 3 runs to do, 1 at a time; a start takes 6 s, an epoch 1.0 s" in shown
+    report = json.loads((out / "fewshot.json").read_text("utf-8"))
+    assert [run["method"] for run in report["runs"]] == ["zero-shot", "finetune", "peer-rates"]
+    for run in report["runs"]:
+        assert run["dev"] * 8 == pytest.approx(round(run["dev"] * 8)) and run["test"] * 5 == pytest.approx(
+            round(run["test"] * 5)
+        )
+    assert (out / "fewshot.md").read_text("utf-8").count("\n") == 2 + 3
+    assert not any((out / "models").glob("*/model.safetensors")), "a model that no ensemble needs is not kept"
+
+    monkeypatch.setattr(fewshot.Benchmark, "_call", lambda *args: pytest.fail("a finished run was started again"))
+    fewshot.main(flags)
+    assert json.loads((out / "fewshot.json").read_text("utf-8"))["runs"] == report["runs"]
+    monkeypatch.setitem(fewshot.METHODS, "finetune", fewshot.Method("another definition", ("--seed", "1")))
+    assert [job.method for job in fewshot.Benchmark(fewshot.parse(flags)).missing()] == ["finetune"]
+
+
+def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_probe):
+    flags = ["--data_dir", str(data), "--output_dir", str(tmp_path / "out"), "--methods", "zero-shot", "--seeds", "0"]
+    (data / "dev.txt").write_text("今天\tnews_none\n", encoding="utf-8")
+    with pytest.raises(PromptKitError, match="train.py .*ended with code 2: .*dev.txt:1: .*news_none"):
+        fewshot.main([*flags, "--jobs", "1"])
+
+
+def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
+    members = ["prompt", "prompt-2", "prompt-front", "prompt-mlp", "prompt+rdrop"]
+    flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "1", "--shots", "1", "2"]
+    jobs = fewshot.Benchmark(fewshot.parse([*flags, "--methods", "ensemble", "zero-shot", *members])).jobs()
+    assert [job.method for job in jobs].count("zero-shot") == 1
+    assert [job.method for job in jobs[-4:]] == ["ensemble"] * 4
+    assert len(jobs) == 1 + 4 * len(members) + 4
+
+
+@pytest.mark.parametrize(
+    "flags, told",
+    [
+        (["--methods", "prompts"], "--methods prompts: expected some of finetune, "),
+        (["--methods", "ensemble", "prompt"], "needs the models of prompt-2, prompt-front"),
+        (["--data_dir", "nowhere"], "--data_dir nowhere: no train.txt there"),
+    ],
+)
+def test_mistakes(data, flags, told):
+    with pytest.raises(ConfigError, match=told):
+        fewshot.parse(["--data_dir", str(data), *flags])
+
+
+def test_means_and_deviations_by_hand():
+    runs = [
+        {"method": "prompt", "shots": 4, "seed": seed, "flags": [], "dev": dev, "test": test, "seconds": 10.0}
+        for seed, (dev, test) in enumerate([(0.4, 0.3), (0.5, 0.5), (0.6, 0.4)])
+    ]
+    runs.append({**runs[0], "method": "finetune", "shots": 2})
+    two, four = fewshot.summarise(runs)
+    assert (two["shots"], two["runs"], two["test_std"]) == (2, 1, 0.0)
+    assert (four["dev"], four["test"]) == (pytest.approx(0.5), pytest.approx(0.4))
+    assert four["test_std"] == pytest.approx(0.1)  # of a sample: sqrt((0.01 + 0.01 + 0) / 2)
+    assert "| `prompt` the defaults | 4 | 50.0 ± 10.0 | 40.0 ± 10.0 | 30.0 50.0 40.0 | 10 |" in fewshot.markdown(
+        [two, four]
+    )
+
+
+def test_the_plot_is_a_picture(tmp_path):
+    rows = [
+        {"method": name, "shots": shots, "test": 0.1 * shots, "test_std": 0.01}
+        for name in ("prompt", "finetune")
+        for shots in (1, 2, 4)
+    ]
+    fewshot.plot(rows, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
