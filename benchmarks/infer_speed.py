@@ -4,7 +4,8 @@
 Each side is one process: it classifies the whole file in turn (ours fp32, ours int8, peer, a matrix product, ours …),
 and then some lines one at a time; medians are printed and all rounds are written as JSON. The weights are random and the
 same, the prompt too. The cold start is a whole process that labels one text. GFLOP/s counts the matrix products that the
-side really does for the tokens that are there, padding not, beside those of one large float32 product in the same run.
+side really does for the tokens that are there, padding not; "sgemm" is its share of the rate of one large float32 product
+in the same round, by CPU seconds.
 "x peer" is the median ratio of neighbouring rounds by the clock, "x cpu" by CPU seconds, which other work on the machine
 disturbs less.
 
@@ -21,6 +22,7 @@ What had to be worked around to run the peer, whose example's infer.py does not 
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -28,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +72,10 @@ def parse(argv):
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each side, after one to warm up")
     parser.add_argument("--singles", type=int, default=200, help="lines classified one at a time, for the latency")
-    parser.add_argument("--long_file", help="a data.txt of many lines: its folder is given to infer.py, timed once")
+    parser.add_argument("--long_file", help="a file of many texts, one a line: infer.py labels it, timed once")
+    parser.add_argument(
+        "--long_peer_lines", type=int, default=5000, help="how many of its lines the peer gets, from the start"
+    )
     parser.add_argument("--output", help="write every round as JSON")
     parser.add_argument("--worker", choices=("prepare", "once", *SIDES), help="(internal) one side, told by stdin")
     parser.add_argument("--model", help="(internal) the worker's folder")
@@ -100,10 +106,14 @@ def compare(args, model: Path, size: str) -> dict:
     for side in SIDES[:-1]:
         ordered = sorted(latencies[side])
         spent = median(seconds[side])
+        work = sum(flops(length, size, side != "peer") for length in tokens)
         speeds[side] = {
             "lines_per_second": len(tokens) / spent,
             "tokens_per_second": sum(tokens) / spent,
-            "gflops": sum(flops(length, size, side != "peer") for length in tokens) / spent / 1e9,
+            "gflops": work / spent / 1e9,
+            "sgemm_share": median(
+                [work / own * gemm / answer["sgemm"]["flop"] for own, gemm in zip(cpu[side], cpu["sgemm"])]
+            ),
             "p50_ms": 1e3 * median(ordered),
             "p99_ms": 1e3 * ordered[int(0.99 * (len(ordered) - 1))],
             "cold_start_s": median(cold[side]),
@@ -115,7 +125,7 @@ def compare(args, model: Path, size: str) -> dict:
     result = {"size": size, "lines": len(tokens), "tokens": sum(tokens), "sgemm_gflops": gemm, "speeds": speeds}
     result.update(seconds=seconds, cpu_seconds=cpu, latencies=latencies, cold_starts=cold)
     if args.long_file:
-        result["long_file"] = {side: long_file(args, side, model) for side in OURS}
+        result["long_file"] = long_file(args, model, size)
     return result
 
 
@@ -135,17 +145,19 @@ def table(result: dict) -> str:
     head = f"{result['size']}: {result['lines']} lines, {result['tokens']} tokens, sgemm {result['sgemm_gflops']:.0f} GFLOP/s"
     lines = [
         head,
-        f"{'':6}{'lines/s':>9}{'tokens/s':>10}{'GFLOP/s':>9}{'p50 ms':>8}{'p99 ms':>8}{'cold s':>8}{'MB':>6}  x peer   x cpu",
+        f"{'':6}{'lines/s':>9}{'tokens/s':>10}{'GFLOP/s':>9}{'sgemm':>7}{'p50 ms':>8}{'p99 ms':>8}{'cold s':>8}{'MB':>6}"
+        "  x peer   x cpu",
     ]
     for side, row in result["speeds"].items():
         lines.append(
             f"{side:6}{row['lines_per_second']:9.0f}{row['tokens_per_second']:10.0f}{row['gflops']:9.0f}"
-            f"{row['p50_ms']:8.2f}{row['p99_ms']:8.2f}{row['cold_start_s']:8.2f}{row['peak_mb']:6.0f}"
+            f"{row['sgemm_share']:7.0%}{row['p50_ms']:8.2f}{row['p99_ms']:8.2f}{row['cold_start_s']:8.2f}{row['peak_mb']:6.0f}"
             f"{row['ratio_to_peer']:8.2f}{row['cpu_ratio_to_peer']:8.2f}"
         )
     for side, row in result.get("long_file", {}).items():
         lines.append(
-            f"{side:6}{row['lines'] / row['seconds']:9.0f} lines/s of {row['lines']} lines, {row['peak_mb']:.0f} MB"
+            f"{side}: {row['lines']} lines, {row['lines'] / row['seconds']:.0f} lines/s, {row['cpu_seconds']:.0f} s of CPU, "
+            f"{row['peak_mb']:.0f} MB"
         )
     return "\n".join(lines)
 
@@ -177,21 +189,44 @@ def cold_start(args, side: str, model: Path) -> float:
     return time.perf_counter() - begin
 
 
-def long_file(args, side: str, model: Path) -> dict:
-    """infer.py on many lines: its time and its peak memory."""
+def long_file(args, model: Path, size: str) -> dict:
+    """All the lines through infer.py, and as many as `--long_peer_lines` through the peer and through ours in its manner."""
+    result = {side: infer_file(args, side, model) for side in OURS}
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "part.txt"
+        with open(args.long_file, "rb") as source, open(part, "wb") as target:
+            target.writelines(islice(source, args.long_peer_lines))
+        short = argparse.Namespace(**{**vars(args), "input": str(part)})
+        for side in (*OURS, "peer"):
+            process = worker(short, side, model, size)
+            answer = ask(process, "all")
+            process.communicate()
+            keys = ("seconds", "cpu_seconds", "peak_mb")
+            result[f"{side}, first part"] = {"lines": args.long_peer_lines, **{key: answer[key] for key in keys}}
+    return result
+
+
+def infer_file(args, side: str, model: Path) -> dict:
+    """infer.py on the long file: its time and its peak memory."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "labels"
         command = [sys.executable, str(ROOT / "infer.py"), "--model_path_prefix", str(model / "export")]
         command += ["--device", "cpu", "--precision", side, "--num_threads", str(args.threads)]
-        command += ["--data_dir", str(Path(args.long_file).parent), "--output_file", str(output)]
+        command += ["--output_file", str(output)]
         begin = time.perf_counter()
-        _, status, usage = os.wait4(subprocess.Popen(command).pid, 0)
+        with open(args.long_file, "rb") as stream:
+            _, status, usage = os.wait4(subprocess.Popen(command, stdin=stream).pid, 0)
         if status:
             raise SystemExit("infer.py failed on the long file")
         seconds = time.perf_counter() - begin
         with open(output, "rb") as stream:
             lines = sum(1 for _ in stream)
-        return {"lines": lines, "seconds": seconds, "peak_mb": usage.ru_maxrss / 1024}
+        return {
+            "lines": lines,
+            "seconds": seconds,
+            "cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "peak_mb": usage.ru_maxrss / 1024,
+        }
 
 
 def read_lines(args) -> list:
@@ -244,7 +279,19 @@ def peer_once(args) -> None:
 
 
 def serve_sgemm(args) -> None:
-    """One large float32 product in ONNX Runtime, for half a second: numpy's is far slower where OpenBLAS misjudges the CPU."""
+    """One large float32 product, for half a second."""
+    session, inputs, flop = sgemm_session(args.threads)
+    for _ in sys.stdin:
+        begin, cpu, done = time.perf_counter(), time.process_time(), 0
+        while time.perf_counter() - begin < 0.5:
+            session.run(None, inputs)
+            done += 1
+        seconds, spent = (time.perf_counter() - begin) / done, (time.process_time() - cpu) / done
+        print(json.dumps({"seconds": seconds, "cpu_seconds": spent, "flop": flop}), flush=True)
+
+
+def sgemm_session(threads: int) -> tuple:
+    """(session, inputs, FLOP) of one large product in ONNX Runtime: numpy's is far slower where OpenBLAS misjudges the CPU."""
     import numpy as np
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
@@ -259,15 +306,9 @@ def serve_sgemm(args) -> None:
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = args.threads
+    options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    for _ in sys.stdin:
-        begin, cpu, done = time.perf_counter(), time.process_time(), 0
-        while time.perf_counter() - begin < 0.5:
-            session.run(None, {"left": left})
-            done += 1
-        seconds, spent = (time.perf_counter() - begin) / done, (time.process_time() - cpu) / done
-        print(json.dumps({"seconds": seconds, "cpu_seconds": spent, "flop": 2 * size**3}), flush=True)
+    return session, {"left": left}, 2 * size**3
 
 
 def peer_classifier(args):

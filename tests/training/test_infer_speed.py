@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 
 import pytest
+from toy_bundle import write_toy_bundle
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +24,44 @@ def test_flops_by_hand(benchmark, monkeypatch):
 
 def test_table(benchmark):
     row = dict.fromkeys(("lines_per_second", "tokens_per_second", "gflops", "p50_ms", "p99_ms"), 7.0)
-    row.update(cold_start_s=0.5, peak_mb=90.0, ratio_to_peer=2.5, cpu_ratio_to_peer=2.0)
+    row.update(sgemm_share=0.75, cold_start_s=0.5, peak_mb=90.0, ratio_to_peer=2.5, cpu_ratio_to_peer=2.0)
     result = {"size": "toy", "lines": 3, "tokens": 9, "sgemm_gflops": 80.0, "speeds": {"fp32": row}}
     lines = benchmark["table"](result).splitlines()
     assert lines[0] == "toy: 3 lines, 9 tokens, sgemm 80 GFLOP/s"
-    assert len(lines) == 3 and lines[2].split() == ["fp32", "7", "7", "7", "7.00", "7.00", "0.50", "90", "2.50", "2.00"]
+    assert len(lines) == 3 and lines[2].split() == [
+        "fp32",
+        "7",
+        "7",
+        "7",
+        "75%",
+        "7.00",
+        "7.00",
+        "0.50",
+        "90",
+        "2.50",
+        "2.00",
+    ]
+    part = {"lines": 4, "seconds": 2.0, "cpu_seconds": 3.0, "peak_mb": 90.0}
+    assert benchmark["table"]({**result, "long_file": {"int8": part}}).splitlines()[3] == (
+        "int8: 4 lines, 2 lines/s, 3 s of CPU, 90 MB"
+    )
 
 
 def test_arguments(benchmark):
     args = benchmark["parse"](["--sizes", "nano", "--threads", "1"])
     assert (args.sizes, args.threads, args.worker) == (["nano"], 1, None)
+
+
+def test_infer_py_on_a_long_file(benchmark, tmp_path):
+    write_toy_bundle(tmp_path / "export")
+    long_file = tmp_path / "headlines.txt"  # whatever its name: it goes to stdin
+    long_file.write_text("球队\n车\n" * 150, encoding="utf-8")
+    args = benchmark["parse"](["--long_file", str(long_file), "--threads", "1"])
+    found = benchmark["infer_file"](args, "fp32", tmp_path)
+    assert found["lines"] == 300 and found["seconds"] > 0 and 10 < found["peak_mb"] < 1000
+
+
+def test_a_rate_of_the_large_product(benchmark):
+    session, inputs, flop = benchmark["sgemm_session"](1)
+    (product,) = session.run(None, inputs)
+    assert product.shape == (1024, 1024) and (product == 1024).all() and flop == 2 * 1024**3
