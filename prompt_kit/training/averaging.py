@@ -29,8 +29,8 @@ class WeightAverage(TrainerCallback):
 
     Args:
         model: whose parameters are trained.
-        decay: weight of the old average, below 1; after step n it is min(decay, n / (n + 10)), so that the start is
-            soon forgotten. About the last 1 / (1 - decay) steps count.
+        decay: weight of the old average, below 1; after step n it is min(decay, n / (n + 1)), a plain mean at
+            first. About the last 1 / (1 - decay) steps count.
     """
 
     def __init__(self, model: nn.Layer, decay: float):
@@ -47,7 +47,7 @@ class WeightAverage(TrainerCallback):
             self.restart()
 
     def on_step_end(self, args, state, control, **kwargs):
-        rate = 1.0 - min(self.decay, state.global_step / (state.global_step + 10.0))
+        rate = 1.0 - min(self.decay, state.global_step / (state.global_step + 1.0))
         with paddle.no_grad():
             for name, parameter in self._live.items():
                 average = self._average[name]

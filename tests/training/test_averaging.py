@@ -23,14 +23,14 @@ def one_number(value: float):
 
 def test_the_average_by_hand():
     layer, state = one_number(1.0), State()
-    average = WeightAverage(layer, decay=0.5)
+    average = WeightAverage(layer, decay=0.7)
     average.on_train_begin(None, state, None)
     expected = 1.0
     for step, value in enumerate([2.0, -3.0, 5.0, 0.5] * 5, start=1):
         layer.weight.set_value(paddle.to_tensor([[value]]))
         state.global_step = step
         average.on_step_end(None, state, None)
-        decay = min(0.5, step / (step + 10))  # 1/11, 2/12, …, and 0.5 from step 10 on
+        decay = min(0.7, step / (step + 1))  # 1/2, 2/3, and 0.7 from step 3 on
         expected = decay * expected + (1 - decay) * value
         with average.applied():
             assert layer.weight.item() == pytest.approx(expected, rel=1e-5)
