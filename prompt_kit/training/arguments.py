@@ -73,7 +73,8 @@ class ModelArguments:
     encoder_hidden_size: Optional[int] = _flag(200, "width of the soft encoder; None: the model's own", "model")
     verbalizer: str = _flag(
         "soft",
-        "head: soft (learnable, starts from the label words) or manual (the pretrained head)",
+        "head: soft (learnable, starts from the label words), manual (the pretrained head), or prototype (the pretrained "
+        "head plus the cosines to a learned prototype of each label's examples)",
         "model",
         choices=HEADS,
     )
@@ -166,6 +167,7 @@ class PromptTrainingArguments(TrainingArguments):
     alpha_rdrop: float = _flag(5.0, "weight of the R-Drop loss, a batch mean", "train")
     use_rgl: bool = _flag(False, "RGL: predict which examples of a batch share a label", "train")
     alpha_rgl: float = _flag(0.5, "weight of the RGL loss", "train")
+    alpha_prototype: float = _flag(0.1, "weight of the contrastive losses of --verbalizer prototype", "train")
     freeze_plm: bool = _flag(False, "train prompt and head only", "train")
     freeze_dropout: bool = _flag(False, "also turn the language model's dropout off (implies --freeze_plm)", "train")
     save_plm: bool = _flag(False, "accepted as in PaddleNLP; the whole model is always saved", "train")
@@ -216,8 +218,8 @@ class PromptTrainingArguments(TrainingArguments):
             "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "eval_steps",
             "save_steps", "logging_steps",
         )  # fmt: skip
-        not_negative = ("alpha_rdrop", "alpha_rgl", "ppt_weight_decay", "weight_decay", "early_stopping_patience",
-                        "warmup_steps", "warmup_ratio", "max_grad_norm", "seed")  # fmt: skip
+        not_negative = ("alpha_rdrop", "alpha_rgl", "alpha_prototype", "ppt_weight_decay", "weight_decay",
+                        "early_stopping_patience", "warmup_steps", "warmup_ratio", "max_grad_norm", "seed")  # fmt: skip
         for names, fits, wanted in (
             (positive, lambda value: value > 0, "above 0"),
             (at_least_one, lambda value: value >= 1, "at least 1"),

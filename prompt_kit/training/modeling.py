@@ -18,6 +18,7 @@ from prompt_kit.template import Template
 from prompt_kit.training.backbone import architecture_classes, architecture_name, load_backbone
 from prompt_kit.training.classifier import TextClassifier
 from prompt_kit.training.heads import HEADS, ManualHead, SoftHead, masked_lm_head
+from prompt_kit.training.prototype_head import PrototypeHead
 from prompt_kit.training.soft_prompt import PromptEmbedding, SoftPrompt
 from prompt_kit.verbalizer import Verbalizer
 
@@ -30,7 +31,7 @@ DEFAULT_PROMPT = "这条新闻标题的主题是"
 class PromptModelConfig:
     """What a PromptModel is, beside its language model and template.
 
-    head: `soft` or `manual`; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
+    head: `soft`, `manual` or `prototype`; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
     calibration: a bias [C] of the pretrained head's label logits, None without calibration (see calibration.py).
     """
 
@@ -48,7 +49,8 @@ class PromptModel(TextClassifier):
     """A masked language model that classifies by filling in the template's masks.
 
     Before any training it predicts what the hard prompt with the pretrained head predicts: soft tokens start from
-    their words, the soft encoder is the identity, and the soft head starts from the label words' decoder rows.
+    their words, the soft encoder is the identity, the soft head starts from the label words' decoder rows, and prototypes
+    are mixed in from zero.
 
     Args:
         backbone: a PaddleNLP ERNIE, BERT, RoBERTa or ELECTRA-generator …ForMaskedLM.
@@ -81,10 +83,13 @@ class PromptModel(TextClassifier):
             self.soft_prompt = SoftPrompt(prompt_tokenizer.soft_tokens, width)
             self.soft_prompt.start_from(embedding.weight)
             backbone.set_input_embeddings(PromptEmbedding(embedding, self.soft_prompt))
+        sizes = (prompt_tokenizer.num_masks, len(verbalizer), width)
         self.head = manual
         if self.config.head == "soft":
-            self.head = SoftHead(prompt_tokenizer.num_masks, len(verbalizer), width)
+            self.head = SoftHead(*sizes)
             self.head.start_from(manual)
+        elif self.config.head == "prototype":
+            self.head = PrototypeHead(manual, *sizes)
         self._stop_unused()
 
     @classmethod
@@ -140,8 +145,12 @@ class PromptModel(TextClassifier):
             input_ids = paddle.where(soft_ids > 0, soft_ids + (self.vocab_size - 1), input_ids)
         # only the mask rows reach the head: [B, M, H] instead of [B, L, H], and [B, C] instead of [B, L, V]
         states = self.encode_rows(input_ids, token_type_ids, mask_columns)
-        logits = self.head(self._lm_head.transform(states))
+        logits = self.head(self.transform(states))
         return (logits, states) if return_mask_states else logits
+
+    def transform(self, states: paddle.Tensor) -> paddle.Tensor:
+        """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
+        return self._lm_head.transform(states)
 
     def add_bias(self, bias: np.ndarray) -> None:
         """Add `bias` [C] to the label logits, and record it as a calibration."""

@@ -1,0 +1,145 @@
+"""The prototypical verbalizer: label words, and beside them a prototype of each label's own examples.
+
+Sources: Cui et al., Prototypical Verbalizer for Prompt-based Few-shot Tuning, ACL 2022 (arXiv:2203.09770): prototypes by
+contrastive losses on mask states, together with label words; Snell et al., Prototypical Networks for Few-shot Learning,
+NeurIPS 2017 (arXiv:1703.05175): a prototype is the mean of its examples. Starting them there, in the space that the
+pretrained head projects to, and mixing them in from zero is ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+from prompt_kit.prompt_tokenizer import collate
+from prompt_kit.training.batching import EncodedDataset
+from prompt_kit.training.heads import ManualHead
+
+if TYPE_CHECKING:
+    from prompt_kit.training.modeling import PromptModel
+
+_SCALE = 20.0  # logits a cosine: a softmax over cosines themselves could never be certain
+_MIX_RATE = 5.0  # `mix` is learned at the head's rate, but has to get somewhere within a few epochs
+# A cosine knows no length, but Adam's steps are equally long for any: at 1, prototypes leave their means too fast.
+_LENGTH = 4.0
+
+
+class PrototypeHead(nn.Layer):
+    """Label logits: the pretrained head's for the label words, plus `mix` times a scaled cosine to each prototype.
+
+    A mask state is centred and scaled to length 1 before it is compared: [B, M, E] -> [B, D], D = M E. `mix` starts at
+    0, so the first prediction is the manual head's whatever the prototypes are: the label words' decoder rows until
+    `start_from_examples` puts them at the training examples. All of them are parameters: a saved or exported model needs
+    no example.
+
+    Args:
+        manual: the head of the label words, which goes on sharing the language model's decoder.
+        num_masks: M.
+        num_labels: C.
+        width: E.
+    """
+
+    def __init__(self, manual: ManualHead, num_masks: int, num_labels: int, width: int):
+        super().__init__()
+        self.manual = manual
+        size = num_masks * width
+        self.center = self.create_parameter([size], is_bias=True)
+        self.center.stop_gradient = True  # put where the examples are, and not learned
+        self.prototypes = self.create_parameter([num_labels, size])
+        rows = manual.rows()[0].detach()  # [M, C, E]
+        self.prototypes.set_value(rows.transpose([1, 0, 2]).reshape([num_labels, size]))
+        self.mix = self.create_parameter([1], default_initializer=nn.initializer.Constant(0.0))
+
+    def shift(self, bias: np.ndarray) -> None:
+        """Add `bias` [C] to the label logits, for good."""
+        self.manual.shift(bias)
+
+    @property
+    def started(self) -> bool:
+        """Whether training has mixed the prototypes in; until then nothing depends on them."""
+        return bool(self.mix.numpy().any())
+
+    def start_from_examples(self, states: paddle.Tensor, labels: np.ndarray) -> None:
+        """Centre the space on the examples, and point each prototype to the mean of its label's.
+
+        Args:
+            states: [N, M, E] transformed mask states.
+            labels: [N] label ids; a label without examples keeps its words' rows.
+        """
+        with paddle.no_grad():
+            self.center.set_value(self._flat(states).mean(axis=0))
+            unit = self.embed(states).numpy()
+        prototypes = self.prototypes.numpy()
+        for label in np.unique(labels):
+            prototypes[label] = _LENGTH * unit[labels == label].mean(axis=0)
+        self.prototypes.set_value(prototypes)
+
+    def _flat(self, states: paddle.Tensor) -> paddle.Tensor:
+        """[B, M, E] -> [B, D], the masks side by side."""
+        return states.reshape([-1, self.prototypes.shape[1]])
+
+    def embed(self, states: paddle.Tensor) -> paddle.Tensor:
+        """[B, M, E] transformed mask states -> [B, D], each of length 1."""
+        return F.normalize(self._flat(states) - self.center, axis=-1)
+
+    def scores(self, embedded: paddle.Tensor) -> paddle.Tensor:
+        """[B, D] -> [B, C]: scaled cosines to the prototypes."""
+        return _SCALE * paddle.matmul(embedded, F.normalize(self.prototypes, axis=-1), transpose_y=True)
+
+    def forward(self, states: paddle.Tensor) -> paddle.Tensor:
+        """[B, M, E] transformed mask states -> [B, C]."""
+        return self.manual(states) + _MIX_RATE * self.mix * self.scores(self.embed(states))
+
+    def loss(self, states: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
+        """ProtoVerb's two losses of a batch: each example nearest to its label's prototype, and to its label's examples.
+
+        Args:
+            states: [B, M, E] transformed mask states.
+            labels: [B] int64 label ids.
+        """
+        embedded = self.embed(states)
+        to_prototypes = F.cross_entropy(self.scores(embedded).astype("float32"), labels)
+        return to_prototypes + instance_loss(embedded.astype("float32"), labels, _SCALE)
+
+
+def instance_loss(embedded: paddle.Tensor, labels: paddle.Tensor, scale: float) -> paddle.Tensor:
+    """InfoNCE between the examples of a batch.
+
+    Args:
+        embedded: [B, D], of length 1.
+        labels: [B] int64 label ids.
+        scale: of the cosines.
+
+    Returns:
+        Scalar: the mean over ordered pairs i != j of one label of -log softmax_j(scale cos(i, j)), the softmax over all
+        others than i. Zero for a batch in which no two examples share a label.
+    """
+    batch = embedded.shape[0]
+    itself = paddle.eye(batch, dtype=embedded.dtype)
+    similarity = scale * paddle.matmul(embedded, embedded, transpose_y=True) - 1e4 * itself
+    same = (labels.reshape([-1, 1]) == labels.reshape([1, -1])).astype(embedded.dtype) - itself
+    return -(F.log_softmax(similarity, axis=-1) * same).sum() / same.sum().clip(min=1.0)
+
+
+def start_prototypes(model: PromptModel, dataset: EncodedDataset, batch_size: int = 32) -> None:
+    """Start the prototypes of an untrained model from its mask states of labelled examples, without dropout.
+
+    A model that was trained keeps its own. One pass over the examples, whose mask states [N, M, E] it holds at once.
+    """
+    if model.head.started:
+        return
+    training = model.training
+    model.eval()
+    states = []
+    with paddle.no_grad():
+        for start in range(0, len(dataset), batch_size):
+            arrays = collate(dataset.features[start : start + batch_size], model.tokenizer.pad_id)
+            batch = {name: paddle.to_tensor(array) for name, array in arrays.items()}
+            states.append(model.transform(model(**batch, return_mask_states=True)[1]))
+    if training:
+        model.train()
+    model.head.start_from_examples(paddle.concat(states), np.asarray(dataset.labels))
