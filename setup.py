@@ -29,6 +29,7 @@ PADDLENLP = [
     "numpy<2",  # paddlenlp 2.8.1 and visualdl use aliases that numpy 2 removed
     "protobuf<6",  # visualdl writes a bool into an int field, which 6 refuses
     "setuptools<81",  # jieba and visualdl import pkg_resources, which 81 deprecates and 82 removes
+    "jieba>=0.42",  # the words of whole-word masking; paddlenlp brings it, but tools/pretrain.py imports it itself
     "safetensors>=0.4",
     "scikit-learn>=1.1",
     "tqdm",

@@ -5,7 +5,9 @@ Only \\n and \\r\\n end a line: scraped headlines contain U+2028, U+0085 and \\x
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO, Union
@@ -18,10 +20,11 @@ Numbered = Iterator[tuple[int, str]]
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_lines(path: PathLike, error: type[PromptKitError] = DataError) -> Numbered:
+def read_lines(path: PathLike, error: type[PromptKitError] = DataError, skip_blank: bool = False) -> Numbered:
     """Yield (line number from 1, line without its end) of a UTF-8 file, in constant memory.
 
-    A BOM, CRLF and blank lines at the end are fine. Tabs and spaces at the ends of a line are kept.
+    A BOM, CRLF and blank lines at the end are fine, with `skip_blank` anywhere. Tabs and spaces at the ends of a line
+    are kept. A file whose name ends with .gz is unpacked.
     Raises `error` for a file that is not there or cannot be opened, a byte that is not UTF-8, a blank line in the
     middle, and a file without any text.
     """
@@ -35,10 +38,20 @@ def read_lines(path: PathLike, error: type[PromptKitError] = DataError) -> Numbe
     except OSError as problem:
         raise error(f"{name}: cannot be read ({problem.strerror}); check the path and its permissions") from None
     with stream:
-        yield from number_lines(stream, name, error)
+        if not name.endswith(".gz"):
+            yield from number_lines(stream, name, error, skip_blank)
+            return
+        try:
+            yield from number_lines(gzip.GzipFile(fileobj=stream), name, error, skip_blank)
+        except (OSError, EOFError, zlib.error) as problem:
+            raise error(
+                f"{name}: not a whole gzip file ({problem}); copy it again, or give it its own suffix"
+            ) from None
 
 
-def number_lines(stream: Union[BinaryIO, TextIO], name: str, error: type[PromptKitError] = DataError) -> Numbered:
+def number_lines(
+    stream: Union[BinaryIO, TextIO], name: str, error: type[PromptKitError] = DataError, skip_blank: bool = False
+) -> Numbered:
     """The same for an open stream. `name` stands for the file in messages, for example '<stdin>'.
 
     A text stream that has a `.buffer` (sys.stdin) is read as bytes, so that its locale cannot garble Chinese.
@@ -53,7 +66,7 @@ def number_lines(stream: Union[BinaryIO, TextIO], name: str, error: type[PromptK
             line = line[1:] if line.startswith("\ufeff") else line
         if not line.strip():
             continue  # an error only when text follows: blank lines at the end are fine
-        if number != last_text + 1:
+        if number != last_text + 1 and not skip_blank:
             raise error(f"{name}:{last_text + 1}: blank line, expected text on every line; delete the blank line")
         last_text = number
         yield number, line

@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import groupby
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import tokenizers
-from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
 from prompt_kit.errors import TokenizationError
 
@@ -134,6 +135,37 @@ class Tokenizer:
         return cls(backend, source)
 
     @classmethod
+    def from_texts(cls, texts: Iterable[str], vocab_size: int, lowercase: bool = True) -> Tokenizer:
+        """Make a vocabulary of at most `vocab_size` entries: frequent characters, and word pieces of what is not Chinese.
+
+        The same texts give the same vocabulary. Raises TokenizationError when `vocab_size` has no room for a character.
+        """
+        if vocab_size <= 2 * len(SPECIAL_TOKENS):
+            raise TokenizationError(f"a vocabulary of {vocab_size} entries is too small: expected some thousands")
+        backend = cls.from_vocab(SPECIAL_TOKENS, lowercase)._backend
+        texts = [_without_surrogates(text) for text in texts]
+        first: Counter[str] = Counter()
+        inner: Counter[str] = Counter()
+        for text in texts:
+            for word, _ in backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(text)):
+                first[word[0]] += 1
+                inner.update(word[1:])
+        # The trainer takes characters in the order of a hash table, another one in each process; given as special
+        # tokens they have the order given. Rare ones are left out, else there would be no room for any word piece.
+        common = sorted(first + inner, key=lambda c: (-first[c] - inner[c], c))[: vocab_size * 9 // 10]
+        alphabet = [*sorted(common), *(f"##{c}" for c in sorted(set(common) & set(inner)))]
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=vocab_size,
+            special_tokens=[*SPECIAL_TOKENS, *alphabet],
+            limit_alphabet=0,
+            continuing_subword_prefix="##",
+            show_progress=False,
+        )
+        backend.train_from_iterator(texts, trainer)
+        pieces = backend.get_vocab()
+        return cls.from_vocab(sorted(pieces, key=pieces.__getitem__)[:vocab_size], lowercase)
+
+    @classmethod
     def from_pretrained(cls, folder: Union[str, Path]) -> Tokenizer:
         """Build from a model folder: our tokenizer.json, else vocab.txt with do_lower_case of tokenizer_config.json.
 
@@ -188,6 +220,11 @@ class Tokenizer:
         """V: one more than the highest id."""
         return self._backend.get_vocab_size()
 
+    @property
+    def lowercase(self) -> bool:
+        """Whether texts are lower-cased and stripped of accents."""
+        return self._backend.normalizer.normalize_str("A") == "a"
+
     def encode(self, text: str) -> list[int]:
         """Ids of one text, without special tokens. Text of any length and content, lone surrogates included."""
         try:
@@ -212,6 +249,14 @@ class Tokenizer:
             texts = [_without_surrogates(text) for text in texts]
             encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+    def encode_places(self, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        """(ids, where each piece begins, in characters of the text) of many texts; lone surrogates are an error."""
+        found: list[tuple[list[int], list[int]]] = []
+        for start in range(0, len(texts), _BATCH):
+            encodings = self._backend.encode_batch(list(texts[start : start + _BATCH]), add_special_tokens=False)
+            found += [(encoding.ids, [begin for begin, _ in encoding.offsets]) for encoding in encodings]
+        return found
 
     def decode(self, ids: Iterable[int]) -> str:
         """Word pieces joined by spaces, `##` pieces glued to the one before; special tokens are kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 
@@ -43,6 +44,23 @@ def test_blank_line_in_the_middle(tmp_path):
     assert message(path) == f"{path}:2: blank line, expected text on every line; delete the blank line"
     path = write(tmp_path / "b.txt", "\n乙\n")
     assert message(path).startswith(f"{path}:1: blank line")
+
+
+def test_blank_lines_can_be_skipped(tmp_path):
+    path = write(tmp_path / "a.txt", "\n一\n\n \n二\n\n".encode())
+    assert list(read_lines(path, skip_blank=True)) == [(2, "一"), (5, "二")]
+
+
+def test_gz_is_unpacked(tmp_path):
+    path = tmp_path / "corpus.txt.gz"
+    path.write_bytes(gzip.compress("\ufeff一\r\n二\n".encode()))
+    assert list(read_lines(path)) == [(1, "一"), (2, "二")]
+    path.write_bytes(gzip.compress("一\n\n二\n".encode()))
+    with pytest.raises(DataError, match=r"corpus.txt.gz:2: blank line"):
+        list(read_lines(path))
+    path.write_bytes(gzip.compress("一\n".encode() * 9999)[:-20])
+    with pytest.raises(DataError, match=r"corpus.txt.gz: not a whole gzip file \(.+\); copy it again"):
+        list(read_lines(path))
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,20 @@ def test_batch_of_none_and_of_a_generator(small):
     assert small.encode_batch(text for text in ["a", ""]) == [small.encode("a"), []]
 
 
+def test_places_are_of_the_text_as_it_was_given(small):
+    """Through lower-casing, the loss of accents and of control characters."""
+    texts = ["中\u200b Éab国国", "", "b"]
+    (ids, places), nothing, last = small.encode_places(texts)
+    assert [small.id_to_token(i) for i in ids] == ["中", "[UNK]", "国", "国"] and ids == small.encode(texts[0])
+    assert places == [0, 3, 6, 7] and nothing == ([], [])
+    assert small.encode_places(["abc 中"])[0][1] == [0, 1, 2, 4]  # a ##b ##c 中
+    assert last == (small.encode("b"), [0])
+
+
+def test_lowercase_is_known(small):
+    assert small.lowercase and not Tokenizer.from_vocab(PIECES, lowercase=False).lowercase
+
+
 def test_batches_are_cut_and_joined_in_order(small, monkeypatch):
     monkeypatch.setattr("prompt_kit.tokenization._BATCH", 2)
     texts = ["a", "b", "\ud800中", "", "国"]

@@ -146,6 +146,13 @@ def _load_hub(name: str, reason: str, encoder: bool) -> Backbone:
     return Backbone(name, reason, model, Tokenizer.from_vocab(vocabulary, lowercase=lowercase, family=family))
 
 
+def longest_input(backbone: nn.Layer) -> int:
+    """The most tokens of an input, [CLS] and [SEP] included."""
+    limit = backbone.config.max_position_embeddings
+    # RoBERTa's positions start behind the padding index
+    return limit - (backbone.config.pad_token_id + 1 if backbone.base_model_prefix == "roberta" else 0)
+
+
 def architecture_classes(architecture: str, where: str) -> tuple:
     """(model class, config class) of a supported architecture."""
     import importlib

@@ -61,9 +61,14 @@ def evaluation_scores(log_history, metric: str) -> list:
 
 
 class ProgressCallback(TrainerCallback):
-    """A bar over the steps (on a terminal) and one line an evaluation, on stderr."""
+    """A bar over the steps (on a terminal) and one line an evaluation, on stderr.
 
-    def __init__(self):
+    Args:
+        shown: what the line calls the loss and the accuracy.
+    """
+
+    def __init__(self, shown: tuple[str, str] = ("dev loss", "dev accuracy")):
+        self.shown = shown
         self.bar = None
         self.loss = None
 
@@ -85,8 +90,8 @@ class ProgressCallback(TrainerCallback):
         loss = "" if self.loss is None else f"loss {self.loss:.4f}, "
         best = " (best so far)" if (state.best_model_checkpoint or "").endswith(f"-{state.global_step}") else ""
         tqdm.write(
-            f"epoch {state.epoch:5.1f}, step {state.global_step}: {loss}dev loss {metrics['eval_loss']:.4f}, "
-            f"dev accuracy {metrics['eval_accuracy']:.4f}{best}",
+            f"epoch {state.epoch:5.1f}, step {state.global_step}: {loss}{self.shown[0]} {metrics['eval_loss']:.4f}, "
+            f"{self.shown[1]} {metrics['eval_accuracy']:.4f}{best}",
             file=sys.stderr,
         )
         if control.should_training_stop and state.global_step < state.max_steps:

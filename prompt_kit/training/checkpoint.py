@@ -21,7 +21,7 @@ from prompt_kit.training.weights import read_safetensors
 
 if TYPE_CHECKING:
     from prompt_kit.training.averaging import WeightAverage
-    from prompt_kit.training.trainer import PromptTrainer
+    from prompt_kit.training.resumable import ResumableTrainer
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _SEPARATOR = "|"  # between a parameter's name in the model and the name of its 
 _MASTER = "master_weight"
 
 
-def write_checkpoint(folder: Path, trainer: PromptTrainer, average: Optional[WeightAverage] = None) -> None:
+def write_checkpoint(folder: Path, trainer: ResumableTrainer, average: Optional[WeightAverage] = None) -> None:
     """Model, optimizer, scheduler and trainer state into `folder`, which appears by a rename when it is whole.
 
     With `average` the model that is saved has the averaged weights, and its own lie beside it.
@@ -50,7 +50,7 @@ def write_checkpoint(folder: Path, trainer: PromptTrainer, average: Optional[Wei
         trainer.state.save_to_json(str(staging / STATE_FILE))
 
 
-def load_training_state(folder: Path, trainer: PromptTrainer) -> None:
+def load_training_state(folder: Path, trainer: ResumableTrainer) -> None:
     """Optimizer, scheduler and loss scaler as `write_checkpoint` left them."""
     _load_optimizer_arrays(read_safetensors(folder / OPTIMIZER_FILE), trainer)
     try:
@@ -124,7 +124,7 @@ def is_run(folder: Path) -> Optional[str]:
     return "unfinished" if checkpoints(folder) else None
 
 
-def _optimizer_arrays(trainer: PromptTrainer) -> dict[str, np.ndarray]:
+def _optimizer_arrays(trainer: ResumableTrainer) -> dict[str, np.ndarray]:
     """Accumulators and master weights, under the parameter's name in the model and theirs."""
     names, optimizer = _parameter_names(trainer), trainer.optimizer
     states = {**optimizer._accumulators, _MASTER: optimizer._master_weights}
@@ -135,7 +135,7 @@ def _optimizer_arrays(trainer: PromptTrainer) -> dict[str, np.ndarray]:
     }
 
 
-def _load_optimizer_arrays(arrays: dict[str, np.ndarray], trainer: PromptTrainer) -> None:
+def _load_optimizer_arrays(arrays: dict[str, np.ndarray], trainer: ResumableTrainer) -> None:
     # Not by Optimizer.set_state_dict: it goes by names that count the layers and optimizers made in a process.
     optimizer = trainer.optimizer
     for group in optimizer._param_groups:
@@ -154,7 +154,7 @@ def _load_optimizer_arrays(arrays: dict[str, np.ndarray], trainer: PromptTrainer
         tensor.set_value(arrays[key])
 
 
-def _parameter_names(trainer: PromptTrainer) -> dict[str, str]:
+def _parameter_names(trainer: ResumableTrainer) -> dict[str, str]:
     """Paddle's name of a parameter, or of its float32 master weight -> its name in the model."""
     names = {parameter.name: name for name, parameter in trainer.model.named_parameters()}
     masters = {weight.name: names[name] for name, weight in trainer.optimizer._master_weights.items()}

@@ -14,7 +14,7 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
-from prompt_kit.training.backbone import read_config
+from prompt_kit.training.backbone import longest_input, read_config
 from prompt_kit.training.last_layer import restrict_last_layer, take_rows
 from prompt_kit.training.runtime import quiet
 from prompt_kit.training.weights import load_safetensors, save_safetensors
@@ -103,10 +103,8 @@ class TextClassifier(nn.Layer):
             )
 
     def _check_sizes(self) -> None:
-        limit = self.backbone.config.max_position_embeddings
+        limit = longest_input(self.backbone)
         length = self.prompt_tokenizer.max_seq_length
-        # RoBERTa's positions start behind the padding index
-        limit -= self.backbone.config.pad_token_id + 1 if self.backbone.base_model_prefix == "roberta" else 0
         if length > limit:
             raise ConfigError(
                 f"max_seq_length {length} exceeds the language model's {limit} positions; lower --max_seq_length"
@@ -130,7 +128,7 @@ class TextClassifier(nn.Layer):
             self.tokenizer.save(staging / "tokenizer.json")
             write_json(
                 staging / "config.json",
-                {**_plain_config(self.backbone), "architectures": [type(self.backbone).__name__]},
+                plain_config(self.backbone),
             )
             write_json(staging / CONFIG_FILE, self.to_config())
 
@@ -225,10 +223,11 @@ def read_prompt_config(folder: Path) -> dict:
     return config
 
 
-def _plain_config(backbone: nn.Layer) -> dict:
+def plain_config(backbone: nn.Layer) -> dict:
+    """What config.json of a language model's folder holds."""
     config = backbone.config.to_dict()
     config.pop("paddlenlp_version", None)
-    return config
+    return {**config, "architectures": [type(backbone).__name__]}
 
 
 def write_json(path: Path, content) -> None:

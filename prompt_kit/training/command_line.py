@@ -72,7 +72,7 @@ def build_parser() -> ArgumentParser:
         hints = typing.get_type_hints(arguments)
         for item in dataclasses.fields(arguments):
             group = item.metadata.get("group", "train" if item.name in _FREQUENT else "trainer")
-            _add_flag(groups[group], item, hints[item.name])
+            add_flag(groups[group], item, hints[item.name])
     for name in DERIVED:
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS, default=argparse.SUPPRESS)
     return parser
@@ -116,7 +116,7 @@ def parse_arguments(
     return make(ModelArguments), make(DataArguments), make(PromptTrainingArguments), frozenset(given)
 
 
-def _add_flag(group, item: dataclasses.Field, hint) -> None:
+def add_flag(group, item: dataclasses.Field, hint) -> None:
     """One dataclass field as a flag; SUPPRESS as default, so that what is given can be told from what is not."""
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
     kind = kinds[0] if typing.get_origin(hint) is typing.Union else hint

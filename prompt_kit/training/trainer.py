@@ -12,8 +12,6 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddlenlp.trainer import Trainer
-from paddlenlp.trainer.trainer_callback import PrinterCallback
-from paddlenlp.trainer.trainer_callback import ProgressCallback as PaddleProgressCallback
 
 from prompt_kit.data import Example
 from prompt_kit.errors import CheckpointError
@@ -22,17 +20,17 @@ from prompt_kit.training.arguments import PromptTrainingArguments
 from prompt_kit.training.averaging import LIVE_FILE, WeightAverage
 from prompt_kit.training.batching import Collator, EncodedDataset, SeededBatchSampler
 from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback
-from prompt_kit.training.checkpoint import load_training_state, rotate_checkpoints, write_checkpoint
 from prompt_kit.training.classifier import TextClassifier
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
 from prompt_kit.training.prototype_head import PrototypeHead, start_prototypes
+from prompt_kit.training.resumable import ResumableTrainer
 
 logger = logging.getLogger(__name__)
 
 Examples = Union[Sequence[Example], EncodedDataset]
 
 
-class PromptTrainer(Trainer):
+class PromptTrainer(ResumableTrainer):
     """Trains a PromptModel or a FineTuneModel.
 
     Args:
@@ -41,9 +39,8 @@ class PromptTrainer(Trainer):
         train_dataset, eval_dataset: Examples with labels, or EncodedDatasets.
         callbacks: further TrainerCallbacks.
 
-    What differs from the Trainer: dropout and data order are functions of (seed, step) and (seed, epoch), so that a
-    resumed run equals an uninterrupted one; a checkpoint appears whole or not at all, and holds safetensors and JSON;
-    the evaluation that is the best so far is always saved, and that model is the one that training ends with.
+    What differs from the Trainer: a resumed run equals an uninterrupted one (see ResumableTrainer); the evaluation that
+    is the best so far is always saved, and that model is the one that training ends with.
     """
 
     def __init__(
@@ -58,7 +55,6 @@ class PromptTrainer(Trainer):
         if args.freeze_plm:
             model.freeze_language_model()
         model.freeze_dropout = args.freeze_dropout
-        self._first_step, self._last_step, self._micro_step = 0, -1, 0
         self._best = BestModelCallback(args.early_stopping_patience)
         self._average = WeightAverage(model, args.ema_decay) if args.ema_decay else None
         train_dataset = _encoded(train_dataset, model)
@@ -73,8 +69,6 @@ class PromptTrainer(Trainer):
             compute_metrics=lambda output: accuracy_and_f1(output.predictions.argmax(-1), output.label_ids),
             callbacks=[self._best, *filter(None, [self._average]), ProgressCallback(), *(callbacks or [])],
         )
-        for theirs in (PaddleProgressCallback, PrinterCallback):  # ours shows one line an evaluation
-            self.pop_callback(theirs)
 
     # -- data ---------------------------------------------------------------------------------------------------------
 
@@ -103,16 +97,6 @@ class PromptTrainer(Trainer):
         return output
 
     # -- optimization -------------------------------------------------------------------------------------------------
-
-    def training_step(self, model, inputs) -> paddle.Tensor:
-        step = self.state.global_step
-        if self._last_step < 0:
-            self._first_step = step
-        self._micro_step = self._micro_step + 1 if step == self._last_step else 0
-        self._last_step = step
-        key = [self.args.seed, step, self._micro_step, max(0, self.args.process_index)]
-        paddle.seed(int(np.random.SeedSequence(key).generate_state(1)[0]))  # dropout: the same at this step in any run
-        return super().training_step(model, inputs)
 
     def compute_loss(self, model, inputs, return_outputs: bool = False):
         """Cross-entropy, while training plus the prototypes' losses if there are any, R-Drop and RGL if they are on.
@@ -172,7 +156,6 @@ class PromptTrainer(Trainer):
 
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
         """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
-        self._first_step, self._last_step, self._micro_step = 0, -1, 0
         if resume_from_checkpoint is None and isinstance(self.model.head, PrototypeHead):
             start_prototypes(self.model, self.train_dataset, self.args.per_device_eval_batch_size)
         keep_best = self.args.load_best_model_at_end
@@ -187,34 +170,12 @@ class PromptTrainer(Trainer):
             self.model.load_weights(self.state.best_model_checkpoint)
         elif self._average is not None:
             self._average.apply()
-        # The Trainer divides the losses of the steps since a resume by the number of all steps.
-        share = (self.state.global_step - self._first_step) / self.state.global_step
-        output.metrics["train_loss"] /= share or 1.0
-        return output._replace(training_loss=output.metrics["train_loss"])
-
-    def _wrap_model(self, model, training=True):
-        if training and self.args.world_size > 1 and model is self.model:  # once, before it becomes a DataParallel
-            # Paddle averages no gradient that is a view, such as the transposed one of a head, over the processes
-            for parameter in model.parameters():
-                if not parameter.stop_gradient:
-                    parameter.register_hook(lambda gradient: gradient.contiguous())
-        return super()._wrap_model(model, training)
-
-    def _save(self, output_dir: Optional[str] = None, state_dict=None, merge_tensor_parallel=False) -> None:
-        self.model.save_pretrained(output_dir or self.args.output_dir)
-
-    def _save_checkpoint(self, model, metrics=None) -> None:
-        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        if self.args.should_save:
-            write_checkpoint(folder, self, self._average)
-            rotate_checkpoints(folder, self.args.save_total_limit, self.state.best_model_checkpoint)
-        if self.args.world_size > 1:
-            paddle.distributed.barrier()  # no process may look for the checkpoint before it is there
+        return output
 
     def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint)
         if resume_from_checkpoint is None:
             return
-        self.model.load_weights(resume_from_checkpoint)
         held = (Path(resume_from_checkpoint) / LIVE_FILE).is_file()
         if held != (self._average is not None):
             raise CheckpointError(
@@ -223,13 +184,6 @@ class PromptTrainer(Trainer):
             )
         if held:
             self._average.resume(Path(resume_from_checkpoint))
-
-    def _load_optimizer_and_scheduler(self, checkpoint: Optional[str]) -> None:
-        if checkpoint is not None and not self.args.ignore_load_lr_and_optim:
-            load_training_state(Path(checkpoint), self)
-
-    def _load_rng_state(self, checkpoint) -> None:
-        """Nothing to load: randomness is a function of the seed and the step."""
 
 
 def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments) -> SeededBatchSampler:

@@ -12,13 +12,14 @@ from safetensors.numpy import load_file, save_file
 from prompt_kit.errors import CheckpointError
 
 
-def save_safetensors(tensors: dict[str, paddle.Tensor], path: Path) -> None:
-    """Write the tensors as float32 (floating) or as they are."""
-    save_file({name: _to_numpy(tensor) for name, tensor in tensors.items()}, str(path), metadata={"format": "np"})
+def save_safetensors(tensors: dict[str, paddle.Tensor], path: Path, dtype: str = "float32") -> None:
+    """Write the tensors as `dtype` (floating) or as they are."""
+    arrays = {name: _to_numpy(tensor, dtype) for name, tensor in tensors.items()}
+    save_file(arrays, str(path), metadata={"format": "np"})
 
 
-def _to_numpy(tensor: paddle.Tensor) -> np.ndarray:
-    tensor = tensor.astype("float32") if tensor.is_floating_point() else tensor
+def _to_numpy(tensor: paddle.Tensor, dtype: str) -> np.ndarray:
+    tensor = tensor.astype(dtype) if tensor.is_floating_point() else tensor
     return np.ascontiguousarray(tensor.numpy())
 
 

@@ -1,0 +1,33 @@
+#!/usr/bin/env python
+"""Train a masked language model on plain text, so that prompts start from one that knows the domain."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from prompt_kit.cli import run  # noqa: E402
+
+
+def main(argv=None):
+    from prompt_kit.training import pretraining_session as session
+
+    args = session.parse_arguments(argv)
+    session.check_output_folder(args)
+    corpus = session.read(args)
+    trainer = session.build(args, corpus)
+    checkpoint = session.checkpoint_to_resume(args, trainer)
+    before = session.evaluate(trainer, "before training")
+    trainer.train(checkpoint)
+    after = session.evaluate(trainer, "after training")
+    session.finish(args, trainer, before, after)
+
+
+def parse(argv):
+    from prompt_kit.training.pretraining_arguments import build_parser
+
+    return build_parser().parse_args(argv)
+
+
+if __name__ == "__main__":
+    run(main)
