@@ -167,7 +167,7 @@ def load(args: argparse.Namespace) -> Predictor:
     )
     if args.device == "auto" and predictor.device == "cpu" and args.precision != "int8":
         note("running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)")
-    if args.precision == "auto" and predictor.precision == "int8":
+    if args.precision == "auto" and "int8" in predictor.precision:
         note("running model_int8.onnx, which export.py found to keep the labels (--precision says otherwise)")
     return predictor
 

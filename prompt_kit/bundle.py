@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from prompt_kit.errors import BundleError, PromptKitError
 from prompt_kit.lines import PathLike
@@ -20,6 +20,9 @@ from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
 from prompt_kit.verbalizer import Verbalizer
+
+if TYPE_CHECKING:
+    from prompt_kit.ensemble import EnsembleConfig
 
 CONFIG_FILE = "prompt_config.json"
 TOKENIZER_FILE = "tokenizer.json"
@@ -104,6 +107,8 @@ class BundleConfig:
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> BundleConfig:
         """Inverse of `to_dict`; keys it does not know are passed over. Raises PromptKitError for anything amiss."""
+        if "members" in config:
+            raise BundleError("this folder is an ensemble of several models, expected one model: name a folder in it")
         version = config.get("format_version")
         if version != FORMAT_VERSION:
             newer = isinstance(version, int) and version > FORMAT_VERSION
@@ -175,6 +180,15 @@ def read_bundle(path: PathLike) -> BundleConfig:
 
 def read_bundle_config(folder: PathLike) -> BundleConfig:
     """The prompt_config.json alone, checked; whether the files it names are there is not."""
+    content = read_config_file(folder)
+    try:
+        return BundleConfig.from_dict(content)
+    except PromptKitError as error:
+        raise BundleError(f"{Path(os.path.abspath(folder)) / CONFIG_FILE}: {error}") from None
+
+
+def read_config_file(folder: PathLike) -> dict[str, Any]:
+    """The JSON object in prompt_config.json, of whatever version; BundleError when it is missing or damaged."""
     path = Path(os.path.abspath(folder)) / CONFIG_FILE
     try:
         with open(path, encoding="utf-8-sig") as stream:
@@ -187,10 +201,7 @@ def read_bundle_config(folder: PathLike) -> BundleConfig:
         raise BundleError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path} is damaged ({' '.join(str(error).split())}); {_EXPORT_AGAIN}") from None
-    try:
-        return BundleConfig.from_dict(content)
-    except PromptKitError as error:
-        raise BundleError(f"{path}: {error}") from None
+    return content
 
 
 def bundle_file(folder: PathLike, name: str) -> Path:
@@ -201,7 +212,7 @@ def bundle_file(folder: PathLike, name: str) -> Path:
     return path
 
 
-def write_bundle_config(folder: PathLike, config: BundleConfig) -> None:
+def write_bundle_config(folder: PathLike, config: Union[BundleConfig, EnsembleConfig]) -> None:
     """Write prompt_config.json into `folder`."""
     with open(Path(folder) / CONFIG_FILE, "w", encoding="utf-8", newline="\n") as stream:
         json.dump(config.to_dict(), stream, ensure_ascii=False, indent=2)

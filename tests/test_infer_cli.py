@@ -97,7 +97,7 @@ def test_int8_that_was_not_asked_for_is_noted(capsys, bundle, tmp_path, monkeypa
         models={"fp32": "model.onnx", "int8": "model.onnx"},
         agreement={"int8": {"share": 1.0, "texts": 9}},
     )
-    monkeypatch.setattr("prompt_kit.predictor.multiplies_int8", lambda: True)
+    monkeypatch.setattr("prompt_kit.onnx_model.multiplies_int8", lambda: True)
     infer.main(["--model_path_prefix", str(folder), "--device", "cpu", "--text", "车"])
     captured = capsys.readouterr()
     assert captured.out == "car\n" and "model_int8.onnx" in captured.err and captured.err.count("\n") == 1

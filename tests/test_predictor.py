@@ -17,6 +17,7 @@ from toy_bundle import edit_config, toy_config, write_toy_bundle
 from prompt_kit.data import Example
 from prompt_kit.errors import BundleError, ConfigError, DependencyError
 from prompt_kit.metrics import softmax
+from prompt_kit.onnx_model import OnnxModel
 from prompt_kit.predictor import WINDOW, Prediction, Predictor
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -64,13 +65,13 @@ def test_order_is_kept_though_texts_are_sorted_by_length(predictor):
 
 def test_batches_are_of_similar_lengths(predictor, monkeypatch):
     shapes = []
-    logits = type(predictor).logits
+    logits = OnnxModel.logits
 
     def watched(self, features):
         shapes.append(sorted(len(one.input_ids) for one in features))
         return logits(self, features)
 
-    monkeypatch.setattr(type(predictor), "logits", watched)
+    monkeypatch.setattr(OnnxModel, "logits", watched)
     predictor.predict(["球" * length for length in (9, 1, 8, 2)], batch_size=2)
     assert shapes == [[5, 6], [12, 13]]  # [CLS] text 是 [MASK] [SEP]
 
@@ -258,7 +259,7 @@ def test_auto_takes_a_gpu_that_works(own, cuda, capsys):
     (own / "model_fp16.onnx").write_bytes(b"")
     predictor = Predictor(own, precision="fp16")
     assert (predictor.device, predictor.precision) == ("gpu", "fp16")
-    assert predictor._session.path.endswith("model_fp16.onnx")
+    assert predictor.models[0]._session.path.endswith("model_fp16.onnx")
     assert predictor.predict(["车"])[0].label == "car"
     assert capsys.readouterr().out == ""  # stdout is for labels
 
@@ -296,7 +297,7 @@ def with_int8(own, monkeypatch):
     def write(share=0.995, fast=True):
         models = {"fp32": "model.onnx", "int8": "model_int8.onnx"}
         edit_config(own, models=models, agreement={"int8": {"share": share, "texts": 1000}})
-        monkeypatch.setattr("prompt_kit.predictor.multiplies_int8", lambda: fast)
+        monkeypatch.setattr("prompt_kit.onnx_model.multiplies_int8", lambda: fast)
         return own
 
     return write
@@ -317,7 +318,7 @@ def with_int8(own, monkeypatch):
 def test_which_precision_runs_on_a_cpu(with_int8, caplog, asked, share, fast, used):
     predictor = Predictor(with_int8(share, fast), device="cpu", precision=asked)
     assert (predictor.device, predictor.precision) == ("cpu", used)
-    assert predictor._model_path.name == {"fp32": "model.onnx", "int8": "model_int8.onnx"}[used]
+    assert predictor.models[0].path.name == {"fp32": "model.onnx", "int8": "model_int8.onnx"}[used]
     assert predictor.predict(["车"])[0].label == "car"
     assert caplog.text == ""
     assert pickle.loads(pickle.dumps(predictor)).precision == used  # noqa: S301  our own bytes

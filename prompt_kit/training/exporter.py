@@ -112,7 +112,7 @@ def export_checkpoint(
             f"no such folder: {folder}; expected the --output_dir of train.py, or a checkpoint-N in it"
         )
     _check_output_folder(Path(os.path.abspath(output_dir)))
-    if _is_bundle(folder):
+    if _is_export(folder, "models", "members"):
         raise CheckpointError(f"{folder} is an exported folder; expected the training folder that it was made from")
     if not (folder / CONFIG_FILE).is_file():
         inside = sorted(path.name for path in folder.glob("checkpoint-*"))
@@ -295,7 +295,7 @@ def _check_output_folder(folder: Path) -> list[Path]:
     entries = sorted(folder.iterdir())
     names = {path.name for path in entries}
     left_by_export = names <= _BUNDLE_FILES and names & {*_GRAPH_FILES, *ONNX_FILES.values()}
-    if entries and not left_by_export and not _is_bundle(folder):
+    if entries and not left_by_export and not _is_export(folder, "models"):
         shown = ", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")
         raise BundleError(
             f"{folder} is not empty and not an exported folder (it has {shown}); give an --output_dir that is new, empty or "
@@ -304,14 +304,15 @@ def _check_output_folder(folder: Path) -> list[Path]:
     return [path for path in entries if path.name not in _BUNDLE_FILES]
 
 
-def _is_bundle(folder: Path) -> bool:
-    """Whether the prompt_config.json in `folder` is of an export, in whatever format version."""
+def _is_export(folder: Path, *keys: str) -> bool:
+    """Whether the prompt_config.json in `folder` is of an export, in whatever format version, with one of `keys` in it:
+    "models" for one model, "members" for an ensemble."""
     try:
         with open(folder / CONFIG_FILE, encoding="utf-8-sig") as file:
             config: Any = json.load(file)
     except (OSError, ValueError):
         return False
-    return isinstance(config, dict) and "models" in config
+    return isinstance(config, dict) and any(key in config for key in keys)
 
 
 def _copy_entry(path: Path, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import paddle
 from prompt_kit.atomic import replace_file
 from prompt_kit.data import Example
 from prompt_kit.metrics import accuracy_and_f1, softmax
+from prompt_kit.prediction_table import write_prediction_table
 from prompt_kit.verbalizer import Verbalizer
 
 logger = logging.getLogger(__name__)
@@ -59,13 +59,7 @@ class Results:
             metrics.update({f"{split}_{name}": value for name, value in accuracy_and_f1(predicted, gold).items()})
         if self.writes:
             path = self.folder / f"{split}_predictions.tsv"
-            with replace_file(path) as staging, open(staging, "w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-                writer.writerow(["text", "label", "probability", "gold"])
-                for example, label, row in zip(examples, predicted, probabilities):
-                    writer.writerow(
-                        [example.text_a, verbalizer.labels[label], f"{row[label]:.6f}", example.label or ""]
-                    )
+            write_prediction_table(path, examples, probabilities, verbalizer.labels)
             logger.info("predictions: %s", path)
         self.write(split, metrics)
 

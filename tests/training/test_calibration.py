@@ -14,7 +14,8 @@ from tiny import EXAMPLES, FAMILIES, HARD, tiny_model
 
 from prompt_kit.data import Example
 from prompt_kit.errors import CheckpointError, ConfigError
-from prompt_kit.predictor import Predictor, softmax
+from prompt_kit.metrics import softmax
+from prompt_kit.predictor import Predictor
 from prompt_kit.prompt_tokenizer import collate
 from prompt_kit.training.calibration import CONTENT_FREE, calibrate, calibration_bias
 from prompt_kit.training.exporter import export_bundle
