@@ -46,6 +46,13 @@ EXTRAS = {
     # paddlepaddle-gpu 3 comes from Paddle's own index and is installed first (README, GPU): PyPI's newest is 2.6.2
     "gpu": [*PADDLENLP, *[requirement.replace("onnxruntime>", "onnxruntime-gpu>") for requirement in ONNXRUNTIME]],
 }
+EXTRAS["spark"] = [  # tools/spark_predict.py; together with infer, or with cpu, whose pins these fit
+    "pyspark>=3.5,<4",  # 3.5.9 was tried; it runs on Java 8, 11 and 17
+    "pandas>=1.5,<3",  # 2.3 was tried
+    "pyarrow<20",  # as above; 19 was tried
+    "numpy<2",  # pyspark 3.5's own limit
+    "setuptools<81",  # pyspark 3.5 imports distutils, which Python 3.12 has through setuptools alone
+]
 EXTRAS["test"] = [
     *EXTRAS["cpu"],
     "pytest>=7",

@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-READMES = ("README.md", "README_zh.md", "data/tnews/README.md", "CONTRIBUTING.md")
+READMES = ("README.md", "README_zh.md", "data/tnews/README.md", "CONTRIBUTING.md", "docs/scale.md")
 
 
 def commands(root):
@@ -16,7 +16,7 @@ def commands(root):
     for name in READMES:
         text = (root / name).read_text("utf-8").replace("\\\n", " ")
         for line in re.findall(r"python (?:-m paddle[\w., -]*? )?((?:tools/|benchmarks/)?\w+\.py[^`\n|]*)", text):
-            argv = shlex.split(line.split(" #")[0].split(" > ")[0].rstrip(".,;:，。； "))
+            argv = shlex.split(re.split(r" (?:[#<>] |&$)", line)[0].rstrip(".,;:，。； "))
             yield pytest.param(argv, id=f"{name}: {' '.join(argv)[:60]}")
 
 
