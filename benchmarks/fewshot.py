@@ -54,7 +54,8 @@ def prompt(about: str, *flags: str, **settings) -> Method:
 
 
 METHODS: dict[str, Method] = {
-    "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune"),
+    "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune", passes=2),
+    "finetune-plain": prompt("the same without R-Drop", "--method", "finetune", "--use_rdrop", "False"),
     "zero-shot": prompt("no training, one mask", program="zero-shot"),
     "zero-shot-calibrated": prompt("the same, --calibrate", "--calibrate", program="zero-shot"),
     "zero-shot-2": prompt("no training, two masks", "--prompt", TWO, program="zero-shot"),
@@ -63,26 +64,25 @@ METHODS: dict[str, Method] = {
     "zero-shot-front-calibrated": prompt(
         "the same, --calibrate", "--prompt", FRONT, "--calibrate", program="zero-shot"
     ),
-    "prompt": prompt("the defaults"),
-    "prompt-hard": prompt("the same words, fixed", "--prompt", f"{{'text': 'text_a'}}{WORDS}{{'mask'}}"),
-    "prompt-none": prompt("soft prompt without encoder", "--soft_encoder", "none"),
-    "prompt-mlp": prompt("soft prompt, MLP encoder", "--soft_encoder", "mlp"),
-    "prompt-lstm": prompt("soft prompt, LSTM encoder", "--soft_encoder", "lstm"),
-    "prompt-2": prompt("two masks, a vector a mask", "--prompt", TWO),
-    "prompt-front": prompt("two masks in front of the text", "--prompt", FRONT),
-    "prompt-manual": prompt("the pretrained head", "--verbalizer", "manual"),
-    "prompt-prototype": prompt("prototypical head", "--verbalizer", "prototype"),
-    "prompt-calibrated": prompt("calibrated before the first step", "--calibrate"),
-    "prompt+rdrop": prompt("R-Drop", "--use_rdrop", passes=2),
-    "prompt+rgl": prompt("RGL", "--use_rgl"),
-    "prompt+both": prompt("R-Drop and RGL", "--use_rdrop", "--use_rgl", passes=2),
-    "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True),
+    "prompt": prompt("the defaults: soft prompt, LSTM, one mask, R-Drop, averaged weights", passes=2),
+    "prompt-plain": prompt("without R-Drop", "--use_rdrop", "False"),
+    "prompt-plain+rgl": prompt("RGL instead of R-Drop", "--use_rdrop", "False", "--use_rgl"),
+    "prompt+rgl": prompt("RGL and R-Drop", "--use_rgl", passes=2),
+    "prompt-last": prompt("the last weights, not averaged", "--ema_decay", "0", passes=2),
+    "prompt-hard": prompt("the same words, fixed", "--prompt", f"{{'text': 'text_a'}}{WORDS}{{'mask'}}", passes=2),
+    "prompt-none": prompt("soft prompt without encoder", "--soft_encoder", "none", passes=2),
+    "prompt-mlp": prompt("soft prompt, MLP encoder", "--soft_encoder", "mlp", passes=2),
+    "prompt-2": prompt("two masks, a vector a mask", "--prompt", TWO, passes=2),
+    "prompt-front": prompt("two masks in front of the text", "--prompt", FRONT, passes=2),
+    "prompt-manual": prompt("the pretrained head", "--verbalizer", "manual", passes=2),
+    "prompt-prototype": prompt("prototypical head", "--verbalizer", "prototype", passes=2),
+    "prompt-calibrated": prompt("calibrated before the first step", "--calibrate", passes=2),
+    "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True, passes=2),
     "self-trained": prompt("pseudo-labels for data.txt", "--unlabeled_file", "{data_dir}/data.txt", passes=4),
     "ensemble": Method(
-        "mean probabilities of five prompts' models of one seed", (), "ensemble",
-        members=("prompt", "prompt-2", "prompt-front", "prompt-mlp", "prompt+rdrop"), passes=0,
+        "mean probabilities of four models of one seed", (), "ensemble",
+        members=("prompt", "prompt-2", "prompt-front", "adapted"), passes=0,
     ),
-    "best": prompt("--preset best", "--preset", "best", passes=4),
     "peer": Method(
         "paddlenlp.prompt at our learning rates", ("--learning_rate", "2e-4", "--ppt_learning_rate", "2e-3"), "peer"
     ),
@@ -225,6 +225,9 @@ class Benchmark:
             folder.mkdir(parents=True, exist_ok=True)
             output = folder / "peer.json"
             common = ["--data_dir", self.args.data_dir, "--model", self.args.peer_model, "--seed", str(job.seed)]
+            if job.shots:  # as many epochs as the others may have
+                steps = -(-job.shots * self._labels() // 16)
+                common += ["--max_steps", str(20 * steps), "--eval_steps", str(steps)]
             self._call("benchmarks/peer.py", [*common, *shots, *flags, "--output", str(output)])
             found = json.loads(output.read_text("utf-8"))
             dev, test = found["dev"], found["test"]
@@ -249,6 +252,10 @@ class Benchmark:
         else:
             shutil.rmtree(folder, ignore_errors=True)
         return result
+
+    def _labels(self) -> int:
+        lines = (Path(self.args.data_dir) / "label.txt").read_text("utf-8-sig").splitlines()
+        return sum(1 for line in lines if line.strip())
 
     def _adapt(self) -> None:
         folder = self.folder / "adapted"

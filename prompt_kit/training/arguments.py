@@ -163,7 +163,9 @@ class PromptTrainingArguments(TrainingArguments):
         "of the last step count",
         "train",
     )
-    use_rdrop: bool = _flag(False, "R-Drop: two passes with different dropout must agree", "train")
+    use_rdrop: bool = _flag(
+        True, "R-Drop: two passes with different dropout must agree; false halves the work of a step", "train"
+    )
     alpha_rdrop: float = _flag(5.0, "weight of the R-Drop loss, a batch mean", "train")
     use_rgl: bool = _flag(False, "RGL: predict which examples of a batch share a label", "train")
     alpha_rgl: float = _flag(0.5, "weight of the RGL loss", "train")

@@ -17,7 +17,7 @@ def arguments(folder, **options) -> PromptTrainingArguments:
     settings = dict(
         output_dir=str(folder), device="cpu", report_to="none", do_train=True, do_eval=True, learning_rate=1e-3,
         per_device_train_batch_size=4, disable_tqdm=True, early_stopping_patience=0, save_total_limit=None,
-        ema_decay=0.0,  # most tests are of the weights themselves
+        ema_decay=0.0, use_rdrop=False,  # most tests are of the weights themselves, and of plain cross-entropy
     )  # fmt: skip
     return PromptTrainingArguments(**{**settings, **options})
 

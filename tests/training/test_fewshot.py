@@ -66,7 +66,7 @@ def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_prob
 
 
 def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
-    members = ["prompt", "prompt-2", "prompt-front", "prompt-mlp", "prompt+rdrop"]
+    members = ["prompt", "prompt-2", "prompt-front", "adapted"]
     flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "1", "--shots", "1", "2"]
     jobs = fewshot.Benchmark(fewshot.parse([*flags, "--methods", "ensemble", "zero-shot", *members])).jobs()
     assert [job.method for job in jobs].count("zero-shot") == 1
@@ -97,7 +97,8 @@ def test_means_and_deviations_by_hand():
     assert (two["shots"], two["runs"], two["test_std"]) == (2, 1, 0.0)
     assert (four["dev"], four["test"]) == (pytest.approx(0.5), pytest.approx(0.4))
     assert four["test_std"] == pytest.approx(0.1)  # of a sample: sqrt((0.01 + 0.01 + 0) / 2)
-    assert "| `prompt` the defaults | 4 | 50.0 ± 10.0 | 40.0 ± 10.0 | 30.0 50.0 40.0 | 10 |" in fewshot.markdown(
+    about = fewshot.METHODS["prompt"].about
+    assert f"| `prompt` {about} | 4 | 50.0 ± 10.0 | 40.0 ± 10.0 | 30.0 50.0 40.0 | 10 |" in fewshot.markdown(
         [two, four]
     )
 
