@@ -10,7 +10,7 @@ def main(argv=None):
     model_args, data_args, args, given = session.parse_arguments(argv)
     session.check_output_folder(args)
     model, dataset, info = session.prepare(model_args, data_args, args, given)
-    trainer = session.PromptTrainer(model, args, train_dataset=dataset.train, eval_dataset=dataset.dev)
+    trainer = session.make_trainer(model, args, dataset, info)
     results = session.Results(args.output_dir, info)
 
     if args.do_train:

@@ -47,6 +47,7 @@ class Dataset:
     dev: Optional[list[Example]] = None
     test: Optional[list[Example]] = None
     unlabelled: Optional[list[str]] = None
+    to_pseudo_label: Optional[list[str]] = None  # the texts of self-training, from a file of their own
     files: tuple[Path, ...] = ()  # what was read, for `fingerprint`
 
 

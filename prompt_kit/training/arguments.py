@@ -15,6 +15,7 @@ from prompt_kit.errors import ConfigError
 from prompt_kit.prompt_tokenizer import TRUNCATE_MODES
 from prompt_kit.training.heads import HEADS
 from prompt_kit.training.modeling import DEFAULT_PROMPT
+from prompt_kit.training.pseudo_labels import SELECTIONS
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +171,21 @@ class PromptTrainingArguments(TrainingArguments):
     use_rgl: bool = _flag(False, "RGL: predict which examples of a batch share a label", "train")
     alpha_rgl: float = _flag(0.5, "weight of the RGL loss", "train")
     alpha_prototype: float = _flag(0.1, "weight of the contrastive losses of --verbalizer prototype", "train")
+    unlabeled_file: Optional[str] = _flag(
+        None,
+        "self-training on this file, one text a line: a trained model labels the texts, and the next one is trained on the "
+        "probabilities of these labels too; texts of data_dir's train, dev and test.txt are left out",
+        "self",
+    )
+    num_generations: int = _flag(1, "models to train after the first, each on the labels of the one before", "self")
+    pseudo_label_selection: str = _flag(
+        "all",
+        "texts to train on: all; balanced: the most probable ones of every class; confidence: those above a probability",
+        "self",
+        choices=SELECTIONS,
+    )
+    pseudo_labels_per_class: int = _flag(20, "texts a class at most, with balanced", "self")
+    pseudo_label_threshold: float = _flag(0.9, "lowest probability, with confidence", "self")
     freeze_plm: bool = _flag(False, "train prompt and head only", "train")
     freeze_dropout: bool = _flag(False, "also turn the language model's dropout off (implies --freeze_plm)", "train")
     save_plm: bool = _flag(False, "accepted as in PaddleNLP; the whole model is always saved", "train")
@@ -218,7 +234,7 @@ class PromptTrainingArguments(TrainingArguments):
         positive = ("learning_rate", "ppt_learning_rate", "num_train_epochs", "adam_epsilon", "ppt_adam_epsilon")
         at_least_one = (
             "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "eval_steps",
-            "save_steps", "logging_steps",
+            "save_steps", "logging_steps", "num_generations", "pseudo_labels_per_class",
         )  # fmt: skip
         not_negative = ("alpha_rdrop", "alpha_rgl", "alpha_prototype", "ppt_weight_decay", "weight_decay",
                         "early_stopping_patience", "warmup_steps", "warmup_ratio", "max_grad_norm", "seed")  # fmt: skip
@@ -234,6 +250,15 @@ class PromptTrainingArguments(TrainingArguments):
         for name in ("adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        if not 0 < self.pseudo_label_threshold <= 1:
+            raise ConfigError(
+                f"--pseudo_label_threshold must be above 0 and at most 1, got {self.pseudo_label_threshold}"
+            )
+        if self.unlabeled_file is not None and not (self.do_train and self.do_eval):
+            raise ConfigError(
+                f"--unlabeled_file {self.unlabeled_file} is for training, which keeps the best generation by its dev score; "
+                "add --do_train --do_eval, or drop it"
+            )
         if self.metric_for_best_model.replace("eval_", "", 1) not in ("accuracy", "macro_f1", "loss"):
             raise ConfigError(
                 f"--metric_for_best_model {self.metric_for_best_model}: expected accuracy, macro_f1 or loss"

@@ -14,25 +14,40 @@ from prompt_kit.prompt_tokenizer import Features, PromptTokenizer, collate
 
 
 class EncodedDataset(paddle.io.Dataset):
-    """Examples, tokenized once. Items are (Features, label id or None)."""
+    """Examples, tokenized once. Items are (Features, label id or None), or with `targets` (Features, probabilities [C]).
 
-    def __init__(self, examples: Sequence[Example], prompt_tokenizer: PromptTokenizer, label_to_id: dict[str, int]):
+    Args:
+        examples, prompt_tokenizer, label_to_id: what is encoded, and how.
+        targets: [N, C] probabilities of the labels, to train on instead of the labels.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        prompt_tokenizer: PromptTokenizer,
+        label_to_id: dict[str, int],
+        targets: Optional[np.ndarray] = None,
+    ):
         super().__init__()
         self.examples = list(examples)
         self.features: list[Features] = prompt_tokenizer.encode_many(self.examples)
         self.labels: list[Optional[int]] = [
             None if example.label is None else label_to_id[example.label] for example in self.examples
         ]
+        self.targets = targets
 
     def __len__(self) -> int:
         return len(self.features)
 
     def __getitem__(self, index: int):
-        return self.features[index], self.labels[index]
+        return self.features[index], self.labels[index] if self.targets is None else self.targets[index]
 
 
 class Collator:
-    """[(Features, label id or None), …] -> int64 arrays, with `labels` [B] if the examples have labels."""
+    """[(Features, label id or None), …] -> int64 arrays, with `labels` [B] if the examples have labels.
+
+    Of items with probabilities in the label's place, `labels` is [B, C] float32.
+    """
 
     def __init__(self, pad_id: int):
         self.pad_id = pad_id
@@ -41,7 +56,7 @@ class Collator:
         features, labels = zip(*items)
         arrays = collate(features, self.pad_id)
         if all(label is not None for label in labels):
-            arrays["labels"] = np.asarray(labels, dtype="int64")
+            arrays["labels"] = np.asarray(labels, dtype="float32" if np.ndim(labels[0]) else "int64")
         return arrays
 
 

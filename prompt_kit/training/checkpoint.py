@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 OPTIMIZER_FILE = "optimizer.safetensors"
 SCHEDULER_FILE = "scheduler.json"
 STATE_FILE = "trainer_state.json"
+START = "start"  # of a self-training run: the model before its first step, which every generation starts from
 _SEPARATOR = "|"  # between a parameter's name in the model and the name of its accumulator
 _MASTER = "master_weight"
 
@@ -121,7 +122,23 @@ def is_run(folder: Path) -> Optional[str]:
     folder = Path(folder)
     if (folder / CONFIG_FILE).is_file():
         return "finished"
-    return "unfinished" if checkpoints(folder) else None
+    return "unfinished" if checkpoints(folder) or is_self_training(folder) else None
+
+
+def is_self_training(folder: Path) -> bool:
+    """Whether the folder holds a self-training run, finished or not."""
+    return (Path(folder) / START / CONFIG_FILE).is_file()
+
+
+def generation_folder(folder: Path, number: int) -> Path:
+    """Where generation `number` of a self-training run has its own run."""
+    return Path(folder) / f"generation-{number}"
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """All folders that a run leaves in its output_dir, but logs and the export."""
+    generations = [path for path in Path(folder).glob("generation-*") if re.fullmatch(r"generation-\d+", path.name)]
+    return [*checkpoints(folder), *generations, *([Path(folder) / START] if is_self_training(folder) else [])]
 
 
 def _optimizer_arrays(trainer: ResumableTrainer) -> dict[str, np.ndarray]:

@@ -35,6 +35,7 @@ _GROUPS = {
     "data": "data",
     "model": "model, prompt and verbalizer",
     "train": "training",
+    "self": "self-training",
     "trainer": "PaddleNLP's Trainer",
 }
 _EXAMPLES = """examples:
@@ -42,6 +43,7 @@ _EXAMPLES = """examples:
   python train.py --do_train --do_eval --use_rdrop --data_dir my_data --output_dir my_model
   python train.py --do_eval --do_predict --output_dir zero   zero-shot: no training, the label words alone
   python train.py --do_train --do_eval --method finetune --output_dir fine_tuned
+  python train.py --do_train --do_eval --unlabeled_file data/tnews/data.txt --output_dir self_trained
   python train.py --do_predict --resume_from_checkpoint ./checkpoints --output_dir predictions
   python train.py --do_train --do_eval --resume_from_checkpoint ./checkpoints/checkpoint-90
 """
@@ -109,11 +111,28 @@ def parse_arguments(
             f"--num_shots {given['num_shots']} draws from train.txt, but nothing is trained; add --do_train"
         )
 
+    _check_self_training(given)
+
     def make(arguments):
         names = {item.name for item in dataclasses.fields(arguments)}
         return arguments(**{name: value for name, value in values.items() if name in names})
 
     return make(ModelArguments), make(DataArguments), make(PromptTrainingArguments), frozenset(given)
+
+
+def _check_self_training(given: dict[str, Any]) -> None:
+    """Refuse a flag that would change nothing."""
+    flags = ("num_generations", "pseudo_label_selection", "pseudo_labels_per_class", "pseudo_label_threshold")
+    idle = [name for name in flags if name in given]
+    if idle and given.get("unlabeled_file") is None:
+        raise ConfigError(
+            f"--{idle[0]} {given[idle[0]]} is for self-training; add --unlabeled_file, or drop --{idle[0]}"
+        )
+    for name, selection in (("pseudo_labels_per_class", "balanced"), ("pseudo_label_threshold", "confidence")):
+        if name in given and given.get("pseudo_label_selection") != selection:
+            raise ConfigError(
+                f"--{name} {given[name]} is for --pseudo_label_selection {selection}; add that, or drop --{name}"
+            )
 
 
 def add_flag(group, item: dataclasses.Field, hint) -> None:

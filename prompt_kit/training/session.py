@@ -16,13 +16,15 @@ from prompt_kit.errors import CheckpointError, ConfigError, DataError
 from prompt_kit.template import Template
 from prompt_kit.training.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 from prompt_kit.training.calibration import CONTENT_FREE, calibrate
-from prompt_kit.training.checkpoint import checkpoints, is_run, last_checkpoint
+from prompt_kit.training.checkpoint import START, is_run, is_self_training, last_checkpoint, run_folders
 from prompt_kit.training.classifier import TextClassifier
 from prompt_kit.training.command_line import parse_arguments
 from prompt_kit.training.finetuning import FineTuneModel
 from prompt_kit.training.modeling import PromptModel
+from prompt_kit.training.pseudo_labels import read_unlabelled
 from prompt_kit.training.results import Results
 from prompt_kit.training.runtime import set_verbosity
+from prompt_kit.training.self_training import PSEUDO_LABELS_FILE, SelfTrainer
 from prompt_kit.training.trainer import PromptTrainer
 from prompt_kit.verbalizer import Verbalizer
 from prompt_kit.versions import installed_versions
@@ -33,6 +35,7 @@ __all__ = [
     "check_output_folder",
     "checkpoint_to_resume",
     "export",
+    "make_trainer",
     "parse_arguments",
     "prepare",
 ]
@@ -42,7 +45,7 @@ logger = logging.getLogger(__name__)
 # what a run leaves in its output_dir, beside checkpoints, logs and export
 _WRITTEN = (
     "prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json", "*_results.json",
-    "*_predictions.tsv",
+    "*_predictions.tsv", PSEUDO_LABELS_FILE,
 )  # fmt: skip
 
 
@@ -79,16 +82,25 @@ def check_output_folder(args: PromptTrainingArguments) -> None:
 
 
 def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
-    """The checkpoint-N to train on from, or None; clears a folder that is to be overwritten."""
+    """The checkpoint-N, or self-training run, to train on from, or None; clears a folder that is to be overwritten."""
     if args.resume_from_checkpoint is not None:
-        return str(last_checkpoint(Path(args.resume_from_checkpoint)))
+        return str(_checkpoint(args) if args.unlabeled_file is None else args.resume_from_checkpoint)
     if args.overwrite_output_dir and args.should_save:
         folder = Path(args.output_dir)
-        for path in (*checkpoints(folder), folder / "export"):
+        for path in (*run_folders(folder), folder / "export"):
             shutil.rmtree(path, ignore_errors=True)
         for path in [path for pattern in _WRITTEN for path in folder.glob(pattern)]:
             path.unlink()
     return None
+
+
+def make_trainer(
+    model: TextClassifier, args: PromptTrainingArguments, dataset: Dataset, info: dict[str, Any]
+) -> PromptTrainer:
+    """A PromptTrainer, or with `--unlabeled_file` one that trains in generations."""
+    if args.do_train and args.unlabeled_file is not None:
+        return SelfTrainer(model, args, dataset.train, dataset.dev, dataset.to_pseudo_label, info)
+    return PromptTrainer(model, args, train_dataset=dataset.train, eval_dataset=dataset.dev)
 
 
 def prepare(
@@ -128,6 +140,8 @@ def prepare(
     }
     if data_args.num_shots is not None:
         info["num_shots"] = data_args.num_shots
+    if args.unlabeled_file is not None:
+        info["self_training"] = {"texts": len(dataset.to_pseudo_label), "selection": args.pseudo_label_selection}
     if getattr(model.config, "calibration", None) is not None:
         info["calibrated"] = True
     return model, dataset, info
@@ -188,13 +202,28 @@ def _label_file(data_args: DataArguments) -> Path:
 
 
 def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> TextClassifier:
-    folder = Path(args.resume_from_checkpoint)
-    if args.do_train:
-        folder = last_checkpoint(folder)
+    folder = _checkpoint(args) if args.do_train else Path(args.resume_from_checkpoint)
     model = PromptModel.from_pretrained(folder)
     logger.info("model: %s (trained from %s)", folder, model.config.base_model)
     _check_agrees(model, model_args, data_args, given, folder)
     return model
+
+
+def _checkpoint(args: PromptTrainingArguments) -> Path:
+    """The model to train on: the last checkpoint-N, or what every generation of a self-training run starts from."""
+    folder = Path(args.resume_from_checkpoint)
+    if args.unlabeled_file is None:
+        if is_self_training(folder):
+            raise CheckpointError(
+                f"--resume_from_checkpoint {folder} holds a self-training run; give its --unlabeled_file again to go on with it"
+            )
+        return last_checkpoint(folder)
+    if not is_self_training(folder) or folder.resolve() != Path(args.output_dir).resolve():
+        raise CheckpointError(
+            f"--resume_from_checkpoint {folder} with --unlabeled_file goes on with a self-training run, expected its folder, "
+            f"the --output_dir {args.output_dir}, with {START} in it; drop --unlabeled_file to go on with another run"
+        )
+    return folder / START
 
 
 def _check_agrees(model: TextClassifier, model_args, data_args, given: frozenset[str], folder: Path) -> None:
@@ -253,6 +282,9 @@ def _read_data(
     if not splits:
         return Dataset(Path(data_args.data_dir))
     dataset = read_dataset(data_args.data_dir, verbalizer, splits, optional=("data",))
+    if args.unlabeled_file is not None:
+        texts = read_unlabelled(args.unlabeled_file, data_args.data_dir, verbalizer)
+        dataset = replace(dataset, to_pseudo_label=texts, files=(*dataset.files, Path(args.unlabeled_file)))
     if data_args.num_shots is None or dataset.train is None:
         return dataset
     try:

@@ -112,7 +112,10 @@ class PromptTrainer(ResumableTrainer):
         logits, states = model(**inputs, return_mask_states=True)
         batch = labels.shape[0]
         gold = paddle.concat([labels, labels]) if twice else labels
-        loss = F.cross_entropy(logits.astype("float32"), gold)
+        soft = labels.ndim == 2  # probabilities [B, C] instead of label ids [B]
+        loss = F.cross_entropy(logits.astype("float32"), gold, soft_label=soft)
+        if soft:  # the other losses ask which examples share a label
+            labels, gold = labels.argmax(axis=1), gold.argmax(axis=1)
         if training and isinstance(self.model.head, PrototypeHead) and self.args.alpha_prototype:
             loss = loss + self.args.alpha_prototype * self.model.head.loss(self.model.transform(states), gold)
         if twice:
