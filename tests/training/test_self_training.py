@@ -37,7 +37,7 @@ TEXTS = [
 UNFIT = ["今 天汽车\u3000发布", "手机", "球队  冠军"]
 SHORT = (
     "--do_train --do_eval --max_steps 3 --eval_steps 1 --logging_steps 1 --per_device_train_batch_size 8 "
-    "--learning_rate 4e-3 --ema_decay 0.3 --max_seq_length 32 --device cpu --report_to none"
+    "--learning_rate 4e-3 --ema_decay 0.3 --use_rdrop false --max_seq_length 32 --device cpu --report_to none"
 )
 TWO = "--pseudo_label_selection balanced --pseudo_labels_per_class 2"
 
