@@ -16,7 +16,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -250,13 +250,11 @@ class Tokenizer:
             encodings = self._backend.encode_batch_fast(texts, add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
-    def encode_places(self, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+    def encode_places(self, texts: Sequence[str]) -> Iterator[tuple[list[int], list[int]]]:
         """(ids, where each piece begins, in characters of the text) of many texts; lone surrogates are an error."""
-        found: list[tuple[list[int], list[int]]] = []
         for start in range(0, len(texts), _BATCH):
-            encodings = self._backend.encode_batch(list(texts[start : start + _BATCH]), add_special_tokens=False)
-            found += [(encoding.ids, [begin for begin, _ in encoding.offsets]) for encoding in encodings]
-        return found
+            for encoding in self._backend.encode_batch(list(texts[start : start + _BATCH]), add_special_tokens=False):
+                yield encoding.ids, [begin for begin, _ in encoding.offsets]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Word pieces joined by spaces, `##` pieces glued to the one before; special tokens are kept."""

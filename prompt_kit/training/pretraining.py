@@ -1,8 +1,7 @@
-"""Train a masked language model on lines of text: batches by length, the model, and its trainer."""
+"""Train a masked language model on lines of text: the model, its folder, and its trainer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -13,12 +12,12 @@ from paddle import nn
 from paddlenlp.trainer import Trainer, TrainingArguments
 
 from prompt_kit.atomic import replace_files
-from prompt_kit.errors import ConfigError
 from prompt_kit.tokenization import SPECIAL_TOKENS, Tokenizer
 from prompt_kit.training.callbacks import ProgressCallback
 from prompt_kit.training.classifier import WEIGHTS_FILE, plain_config, write_json
 from prompt_kit.training.heads import masked_lm_head
 from prompt_kit.training.last_layer import restrict_last_layer, take_rows
+from prompt_kit.training.masked_batches import LengthBatchSampler, MaskedCollator, MaskedLines
 from prompt_kit.training.masking import EncodedLines, WholeWordMasker
 from prompt_kit.training.resumable import ResumableTrainer
 from prompt_kit.training.weights import load_safetensors, save_safetensors
@@ -90,102 +89,6 @@ class MaskedLanguageModel(nn.Layer):
         load_safetensors(dict(self.backbone.named_parameters()), Path(folder) / WEIGHTS_FILE)
 
 
-class LengthBatchSampler(paddle.io.DistributedBatchSampler):
-    """Batches of (epoch, line) of about one length, `tokens` at most with [CLS], [SEP] and padding.
-
-    Lines of one length are shuffled, and so are the batches, by the seed and the epoch alone. Every line comes once an
-    epoch; there are as many batches in each, a multiple of `num_replicas * accumulation`.
-
-    Args:
-        lengths: of the lines, in tokens.
-        tokens: of the largest batch; a line that is longer is a batch by itself.
-    """
-
-    def __init__(
-        self,
-        lengths: Sequence[int],
-        tokens: int,
-        seed: int,
-        num_replicas: int = 1,
-        rank: int = 0,
-        accumulation: int = 1,
-    ):
-        self.lengths = np.asarray(lengths) + 2
-        self.seed, self.num_replicas, self.rank, self.epoch = seed, num_replicas, rank, 0
-        by_length = np.sort(self.lengths)
-        sizes, start = [], 0
-        while start < len(by_length):
-            end = start + 1
-            while end < len(by_length) and by_length[end] * (end + 1 - start) <= tokens:
-                end += 1
-            sizes.append(end - start)
-            start = end
-        while len(sizes) % (num_replicas * accumulation):
-            largest = int(np.argmax(sizes))
-            if sizes[largest] == 1:
-                raise ConfigError(
-                    f"{len(by_length)} lines cannot fill {num_replicas} process(es) x {accumulation} accumulated batches; "
-                    "lower --gradient_accumulation_steps or use fewer devices"
-                )
-            sizes[largest : largest + 1] = [sizes[largest] - sizes[largest] // 2, sizes[largest] // 2]
-        self.ends = np.cumsum(sizes)
-
-    def __len__(self) -> int:
-        return len(self.ends) // self.num_replicas
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        random = np.random.default_rng([self.seed, self.epoch])
-        order = np.lexsort((random.random(len(self.lengths)), self.lengths))
-        batches = np.split(order, self.ends[:-1])
-        for number in random.permutation(len(batches))[self.rank :: self.num_replicas]:
-            yield [(self.epoch, int(line)) for line in batches[number]]
-
-
-class MaskedLines(paddle.io.Dataset):
-    """`self[epoch, line]` is (ids with words hidden, hidden places, what was there); a function of the seed and these two."""
-
-    def __init__(self, lines: EncodedLines, masker: WholeWordMasker, seed: int):
-        super().__init__()
-        self.lines, self.masker, self.seed = lines, masker, seed
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def __getitem__(self, item: tuple[int, int]):
-        ids, words = self.lines[item[1]]
-        hidden, places = self.masker(ids, words, (self.seed, *item))
-        return hidden, places, ids[places]
-
-
-class MaskedCollator:
-    """Items of MaskedLines -> the inputs of MaskedLanguageModel and `targets` [N], int64."""
-
-    def __init__(self, tokenizer: Tokenizer):
-        self.pad_id, self.cls_id, self.sep_id = tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id
-
-    def __call__(self, items) -> dict[str, np.ndarray]:
-        length = 2 + max(len(ids) for ids, _, _ in items)
-        most = max(len(places) for _, places, _ in items)
-        input_ids = np.full((len(items), length), self.pad_id, dtype="int64")
-        columns = np.zeros((len(items), most), dtype="int64")
-        rows = []
-        for number, (ids, places, _) in enumerate(items):
-            input_ids[number, 0] = self.cls_id
-            input_ids[number, 1 : 1 + len(ids)] = ids
-            input_ids[number, 1 + len(ids)] = self.sep_id
-            columns[number, : len(places)] = places + 1
-            rows.append(number * most + np.arange(len(places)))
-        return {
-            "input_ids": input_ids,
-            "columns": columns,
-            "rows": np.concatenate(rows).astype("int64"),
-            "targets": np.concatenate([targets for _, _, targets in items]).astype("int64"),
-        }
-
-
 class PretrainingTrainer(ResumableTrainer):
     """Trains a MaskedLanguageModel; evaluates on held-out lines whose masks never change.
 
@@ -231,7 +134,7 @@ class PretrainingTrainer(ResumableTrainer):
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """Mean loss and accuracy over the hidden tokens of the held-out lines; a short file is hidden several times over."""
         lines = self._held_out.lines
-        rounds = int(np.clip(4000 // max(1, self._held_out.masker.share * lines.tokens), 1, 8))
+        rounds = int(np.clip(2000 // max(1, self._held_out.masker.share * lines.tokens), 1, 8))
         sampler = LengthBatchSampler(lines.lengths, self.batch_tokens, 0)
         loss, right, total = 0.0, 0, 0
         self.model.eval()

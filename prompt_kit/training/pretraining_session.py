@@ -18,8 +18,9 @@ from prompt_kit.training.backbone import load_backbone, longest_input
 from prompt_kit.training.checkpoint import checkpoints, is_run, last_checkpoint
 from prompt_kit.training.corpus import Corpus, default_exclusions, read_corpus
 from prompt_kit.training.from_scratch import new_backbone, new_vocabulary
+from prompt_kit.training.masked_batches import LengthBatchSampler
 from prompt_kit.training.masking import EncodedLines
-from prompt_kit.training.pretraining import RECIPE_FILE, LengthBatchSampler, MaskedLanguageModel, PretrainingTrainer
+from prompt_kit.training.pretraining import RECIPE_FILE, MaskedLanguageModel, PretrainingTrainer
 from prompt_kit.training.pretraining_arguments import PretrainingArguments, parse_arguments
 from prompt_kit.training.pretraining_card import write_card
 from prompt_kit.training.runtime import set_verbosity

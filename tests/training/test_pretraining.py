@@ -18,8 +18,9 @@ from prompt_kit.training import pretraining_session as session
 from prompt_kit.training.backbone import load_backbone
 from prompt_kit.training.corpus import Corpus
 from prompt_kit.training.heads import masked_lm_head
+from prompt_kit.training.masked_batches import LengthBatchSampler, MaskedCollator, MaskedLines
 from prompt_kit.training.masking import EncodedLines, WholeWordMasker
-from prompt_kit.training.pretraining import LengthBatchSampler, MaskedCollator, MaskedLanguageModel, MaskedLines
+from prompt_kit.training.pretraining import MaskedLanguageModel
 from prompt_kit.training.pretraining_arguments import PretrainingArguments
 
 LINES = [example.text_a for example in EXAMPLES] + [a.text_a + b.text_a for a in EXAMPLES for b in EXAMPLES[:2]]
@@ -310,6 +311,16 @@ def test_a_killed_run_goes_on(pretrain, monkeypatch, tmp_path):
     pretrain("--resume_from_checkpoint", str(out), "--eval_steps", "2")
     assert same(saved_weights(out), saved_weights(whole))
     assert (out / "README.md").read_text("utf-8") == (whole / "README.md").read_text("utf-8")
+
+    def kill(folder, model):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "write_card", kill)
+    with pytest.raises(KeyboardInterrupt):  # after the last step
+        pretrain("--eval_steps", "2", output="late")
+    monkeypatch.undo()
+    late = pretrain("--resume_from_checkpoint", str(tmp_path / "late"), "--eval_steps", "2", output="late")
+    assert same(saved_weights(late), saved_weights(whole)) and names(late) == names(whole)
     with pytest.raises(ValueError, match="that run is finished"):
         pretrain("--resume_from_checkpoint", str(out), "--eval_steps", "2")
     pretrain("--overwrite_output_dir", "--held_out", "0")
