@@ -164,14 +164,16 @@ class SelfTrainer(PromptTrainer):
             return results.read()
         args = copy.copy(self.args)
         args.output_dir, args.logging_dir = str(folder), str(Path(self.args.logging_dir) / folder.name)
-        self.model.load_weights(self._folder / START)
-        trainer = PromptTrainer(self.model, args, self._examples(rows, probabilities), self.eval_dataset)
+        # a model of its own: Paddle's data parallel training cannot wrap one's parameters twice
+        model = type(self.model).from_pretrained(self._folder / START)
+        trainer = PromptTrainer(model, args, self._examples(rows, probabilities), self.eval_dataset)
         held = checkpoints(folder)
         results.write("train", trainer.train(str(held[-1]) if held else None).metrics)
         trainer.save_model()
         trainer.save_state()
         results.write("eval", trainer.evaluate())
         self._wait()
+        self.model.load_weights(folder)
         return results.read()
 
     def _end_with_the_best(self, runs: Sequence[dict[str, Any]]) -> TrainOutput:
