@@ -15,7 +15,9 @@ from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training.backbone import longest_input, read_config
+from prompt_kit.training.dropout import DropoutMasks
 from prompt_kit.training.last_layer import restrict_last_layer, take_rows
+from prompt_kit.training.packing import Packing
 from prompt_kit.training.runtime import quiet
 from prompt_kit.training.weights import load_safetensors, save_safetensors
 from prompt_kit.verbalizer import Verbalizer
@@ -52,7 +54,10 @@ class TextClassifier(nn.Layer):
             _stop(self._encoder.pooler.parameters())
         # A dictionary, since a tensor that is an attribute of a Layer would become a constant of the static graph.
         self._batch: dict = {}
-        self._rows_only = restrict_last_layer(self._encoder, lambda: self._batch.get("mask_columns"))
+        self._rows_only = restrict_last_layer(
+            self._encoder, lambda: self._batch.get("mask_columns"), lambda: self._batch.get("packing")
+        )
+        self._masks = DropoutMasks()
 
     @property
     def _encoder(self) -> nn.Layer:
@@ -74,6 +79,8 @@ class TextClassifier(nn.Layer):
     def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
         """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""
         self._batch["mask_columns"] = mask_columns
+        if paddle.in_dynamic_mode() and input_ids.place.is_cpu_place():
+            self._batch["packing"] = Packing((input_ids != self.backbone.config.pad_token_id).numpy(), self._masks)
         states = self._encoder(input_ids, token_type_ids=token_type_ids)
         states = states[0] if isinstance(states, (tuple, list)) else states  # ELECTRA returns the states alone
         self._batch.clear()
