@@ -240,7 +240,9 @@ class Benchmark:
                 train = ["--do_train", *shots] if method.program == "train" else []
                 common = [*train, "--do_eval", "--do_predict", *self._data_flags(method.adapted)]
                 self._call("train.py", [*common, "--seed", str(job.seed), "--output_dir", str(folder), *flags])
-            found = json.loads((folder / "all_results.json").read_text("utf-8"))
+            name = "ensemble_results.json" if method.program == "ensemble" else "all_results.json"
+            found = json.loads((folder / name).read_text("utf-8"))
+            found = found.get("ensemble", found)
             dev, test = found["eval_accuracy"], found["test_accuracy"]
         seconds = time.time() - begin
         result = {**asdict(job), "flags": list(method.flags), "dev": dev, "test": test, "seconds": round(seconds, 1)}
