@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 import paddle
 from paddle import nn
 from paddlenlp.trainer import TrainerCallback
 
+from prompt_kit.training.trained_rows import TrainedRows
 from prompt_kit.training.weights import load_safetensors, save_safetensors
 
 LIVE_FILE = (
@@ -35,6 +37,7 @@ class WeightAverage(TrainerCallback):
 
     def __init__(self, model: nn.Layer, decay: float):
         self.decay = decay
+        self.rows: Optional[TrainedRows] = None  # of the word embeddings, if training moves no others
         self._live = {name: p for name, p in model.named_parameters() if not p.stop_gradient}
         self._average: dict[str, paddle.Tensor] = {}
 
@@ -51,7 +54,12 @@ class WeightAverage(TrainerCallback):
         with paddle.no_grad():
             for name, parameter in self._live.items():
                 average = self._average[name]
-                average.add_((parameter.detach().astype("float32") - average) * rate)
+                if self.rows is not None and parameter is self.rows.table:  # the other rows are their average
+                    moved = paddle.gather(average, self.rows.rows)
+                    moved.add_((self.rows.parameter - moved) * rate)
+                    paddle.scatter_(average, self.rows.rows, moved)
+                else:
+                    average.add_((parameter.detach().astype("float32") - average) * rate)
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:

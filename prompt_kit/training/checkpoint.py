@@ -8,7 +8,7 @@ import logging
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 import numpy as np
 import paddle
@@ -145,8 +145,9 @@ def _optimizer_arrays(trainer: ResumableTrainer) -> dict[str, np.ndarray]:
     """Accumulators and master weights, under the parameter's name in the model and theirs."""
     names, optimizer = _parameter_names(trainer), trainer.optimizer
     states = {**optimizer._accumulators, _MASTER: optimizer._master_weights}
+    whole = _of_rows(trainer, "expand")
     return {
-        f"{names[name]}{_SEPARATOR}{kind}": np.ascontiguousarray(tensor.numpy())
+        f"{names[name]}{_SEPARATOR}{kind}": np.ascontiguousarray(whole(name, tensor.numpy()))
         for kind, tensors in states.items()
         for name, tensor in tensors.items()
     }
@@ -159,21 +160,34 @@ def _load_optimizer_arrays(arrays: dict[str, np.ndarray], trainer: ResumableTrai
         optimizer._create_accumulators(paddle.static.default_main_program().global_block(), group)
     names = _parameter_names(trainer)
     states = {**optimizer._accumulators, _MASTER: optimizer._master_weights}
+    rows = _of_rows(trainer, "select")
     tensors = {
-        f"{names[name]}{_SEPARATOR}{kind}": tensor for kind, held in states.items() for name, tensor in held.items()
+        f"{names[name]}{_SEPARATOR}{kind}": (name, tensor)
+        for kind, held in states.items()
+        for name, tensor in held.items()
     }
     if missing := sorted(tensors.keys() ^ arrays.keys()):
         raise CheckpointError(
             f"{OPTIMIZER_FILE} does not fit what is trained, they differ in {', '.join(missing[:3])}"
             f"{' …' if len(missing) > 3 else ''}; resume with the --freeze_plm and --freeze_dropout of the first run"
         )
-    for key, tensor in tensors.items():
-        tensor.set_value(arrays[key])
+    for key, (name, tensor) in tensors.items():
+        tensor.set_value(rows(name, arrays[key]))
+
+
+def _of_rows(trainer: ResumableTrainer, way: str) -> Callable[[str, np.ndarray], np.ndarray]:
+    """A file always holds the moments of all word embeddings, whether or not only some rows of them are trained."""
+    rows = getattr(trainer.optimizer, "rows", None)
+    if rows is None:
+        return lambda name, array: array
+    return lambda name, array: getattr(rows, way)(array) if name == rows.parameter.name else array
 
 
 def _parameter_names(trainer: ResumableTrainer) -> dict[str, str]:
     """Paddle's name of a parameter, or of its float32 master weight -> its name in the model."""
     names = {parameter.name: name for name, parameter in trainer.model.named_parameters()}
+    if (rows := getattr(trainer.optimizer, "rows", None)) is not None:
+        names[rows.parameter.name] = names[rows.table.name]
     masters = {weight.name: names[name] for name, weight in trainer.optimizer._master_weights.items()}
     return {**names, **masters}
 

@@ -41,6 +41,7 @@ class TextClassifier(nn.Layer):
     """
 
     method: ClassVar[str]
+    reads_word_embeddings = False  # whether the head does, beside the embedding layer
     freeze_dropout = False  # keep the language model in evaluation mode while training
 
     def __init__(self, backbone: nn.Layer, prompt_tokenizer: PromptTokenizer, verbalizer: Verbalizer, config):

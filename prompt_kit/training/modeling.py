@@ -152,6 +152,10 @@ class PromptModel(TextClassifier):
         """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
         return self._lm_head.transform(states)
 
+    @property
+    def reads_word_embeddings(self) -> bool:
+        return self.config.head != "soft"
+
     def add_bias(self, bias: np.ndarray) -> None:
         """Add `bias` [C] to the label logits, and record it as a calibration."""
         bias = bias.astype("float32")

@@ -6,6 +6,7 @@ Imported first by `prompt_kit.training`: OMP_NUM_THREADS and MKL's path are read
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import io
 import logging
@@ -17,6 +18,9 @@ from prompt_kit.cores import physical_cores
 from prompt_kit.errors import DependencyError
 
 logger = logging.getLogger(__name__)
+
+# <malloc.h>: below 32 MB (the most that glibc allows) blocks come from the heap, which grows by 64 MB and never shrinks
+_MALLOPT = {-3: 32 << 20, -1: 2**31 - 1, -2: 64 << 20}
 
 
 def _is_amd() -> bool:
@@ -38,6 +42,22 @@ def set_cpu_environment() -> dict:
     chosen.setdefault("GLOG_minloglevel", os.environ.get("GLOG_minloglevel", "2"))
     os.environ.update(chosen)
     return chosen
+
+
+def keep_freed_memory() -> bool:
+    """Have glibc keep what is freed for the next step, instead of handing it to the system and clearing it again.
+
+    A training step frees and asks for some hundred MB in buffers of some MB. Returns False, and does nothing, where the
+    C library is another one, or the user has set its own variables.
+    """
+    if any(name.startswith("MALLOC_") for name in os.environ) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return False
+    try:
+        library = ctypes.CDLL(None)
+        library.gnu_get_libc_version  # noqa: B018  raises where the C library is another one
+        return all(library.mallopt(option, size) == 1 for option, size in _MALLOPT.items())
+    except (AttributeError, OSError, TypeError):
+        return False
 
 
 def require(module: str, extra: str = "cpu") -> None:
@@ -69,7 +89,7 @@ def start_paddle() -> None:
     """Import paddle and paddlenlp quietly, with the CPU environment set, and hold PaddleNLP's logger at warnings."""
     if "paddle" not in sys.modules:
         chosen = set_cpu_environment()
-        logger.debug("CPU environment: %s", chosen)
+        logger.debug("CPU environment: %s; freed memory is kept: %s", chosen, keep_freed_memory())
     require("paddle")
     require("paddlenlp")
     try:

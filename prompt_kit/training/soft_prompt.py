@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 import numpy as np
 import paddle
 from paddle import nn
 
 from prompt_kit.prompt_tokenizer import SoftToken
+from prompt_kit.training.trained_rows import TrainedRows
 
 ENCODERS = ("lstm", "mlp", "none")
 
@@ -90,6 +92,8 @@ class PromptEmbedding(nn.Layer):
     The parameter keeps its name, so checkpoints of the backbone stay as they are.
     """
 
+    rows: Optional[TrainedRows] = None
+
     def __init__(self, embedding: nn.Embedding, soft_prompt: SoftPrompt):
         super().__init__()
         self.weight = embedding.weight
@@ -101,9 +105,11 @@ class PromptEmbedding(nn.Layer):
         """[B, L] int64 -> [B, L, E]."""
         vocab_size = self.weight.shape[0]
         is_soft = ids >= vocab_size
-        words = nn.functional.embedding(
-            paddle.where(is_soft, paddle.zeros_like(ids), ids), self.weight, padding_idx=self._padding_idx
-        )
+        word_ids = paddle.where(is_soft, paddle.zeros_like(ids), ids)
+        if self.rows is None:
+            words = nn.functional.embedding(word_ids, self.weight, padding_idx=self._padding_idx)
+        else:
+            words = self.rows.look_up(word_ids)
         rows = paddle.where(is_soft, ids - vocab_size, paddle.zeros_like(ids))
         soft = nn.functional.embedding(rows, self._table().astype(words.dtype))
         return paddle.where(is_soft.unsqueeze(-1), soft, words)

@@ -24,6 +24,7 @@ from prompt_kit.training.classifier import TextClassifier
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
 from prompt_kit.training.prototype_head import PrototypeHead, start_prototypes
 from prompt_kit.training.resumable import ResumableTrainer
+from prompt_kit.training.trained_rows import RowsAdamW, TrainedRows
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,14 @@ class PromptTrainer(ResumableTrainer):
 
     # -- optimization -------------------------------------------------------------------------------------------------
 
+    def training_step(self, model, inputs) -> paddle.Tensor:
+        rows = self.optimizer.rows
+        if rows is None:
+            return super().training_step(model, inputs)
+        rows.read()
+        with rows.used():
+            return super().training_step(model, inputs)
+
     def compute_loss(self, model, inputs, return_outputs: bool = False):
         """Cross-entropy, while training plus the prototypes' losses if there are any, R-Drop and RGL if they are on.
 
@@ -132,10 +141,13 @@ class PromptTrainer(ResumableTrainer):
         if self.optimizer is not None:
             return self.optimizer
         args = self.args
-        optimizer_class, options = Trainer.get_optimizer_cls_and_kwargs(args)
+        _, options = Trainer.get_optimizer_cls_and_kwargs(args)
         decayed = {p.name for n, p in self.model.named_parameters() if not any(part in n for part in ("bias", "norm"))}
+        rows = self._rows_to_train()
+        replaced = {} if rows is None else {id(rows.table): rows.parameter}
+        language_model = [replaced.get(id(p), p) for p in self.model.language_model_parameters()]
         groups = [
-            {"params": self.model.language_model_parameters(), "weight_decay": args.weight_decay},
+            {"params": language_model, "weight_decay": args.weight_decay},
             {
                 "params": self.model.prompt_parameters(),
                 "learning_rate": args.ppt_learning_rate / args.learning_rate,  # Paddle takes a factor here
@@ -145,7 +157,7 @@ class PromptTrainer(ResumableTrainer):
                 "epsilon": args.ppt_adam_epsilon,
             },
         ]
-        self.optimizer = optimizer_class(
+        self.optimizer = RowsAdamW(
             learning_rate=lr_scheduler or self.lr_scheduler,
             parameters=[group for group in groups if group["params"]],
             weight_decay=args.weight_decay,
@@ -153,7 +165,20 @@ class PromptTrainer(ResumableTrainer):
             grad_clip=paddle.nn.ClipGradByGlobalNorm(args.max_grad_norm) if args.max_grad_norm > 0 else None,
             **options,
         )
+        self.optimizer.rows = rows
+        if self._average is not None:
+            self._average.rows = rows
         return self.optimizer
+
+    def _rows_to_train(self) -> Optional[TrainedRows]:
+        """The rows of the word embeddings that training can move, or None where that may be all or saves nothing."""
+        table = self.model.backbone.get_input_embeddings().weight
+        alone = self.args.world_size <= 1 and not self.args.weight_decay and paddle.get_device() == "cpu"
+        if self.train_dataset is None or table.stop_gradient or self.model.reads_word_embeddings or not alone:
+            return None
+        ids = {0, self.model.tokenizer.pad_id}  # 0 stands in the place of soft tokens
+        ids.update(*(features.input_ids for features in self.train_dataset.features))
+        return TrainedRows(self.model.backbone.get_input_embeddings(), ids) if 2 * len(ids) <= table.shape[0] else None
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 

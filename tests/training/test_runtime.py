@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import subprocess
 import sys
 import warnings
@@ -96,6 +97,42 @@ def test_paddlenlps_log_is_silent_unless_asked_for():
         assert not log.isEnabledFor(logging.WARNING) and log.isEnabledFor(logging.ERROR)
     finally:
         set_verbosity(False)
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from prompt_kit.training import runtime
+kept = runtime.keep_freed_memory()
+def step():
+    held = [np.ones(1 << 21, "float32") for _ in range(8)]
+for _ in range(3):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    step()
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_freed_memory_is_kept_unless_the_user_has_a_say(root, tmp_path):
+    """Ten steps that each free 64 MB, which would be 16,384 pages: none has to be fetched again."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
+    environment["PYTHONPATH"] = str(root)
+
+    def run(**more):
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS], env={**environment, **more}, cwd=tmp_path, capture_output=True, text=True,
+            timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        kept, faults = done.stdout.split()
+        return kept, int(faults)
+
+    kept, faults = run()
+    assert kept == "True" and faults < 1000
+    assert run(MALLOC_ARENA_MAX="4")[0] == "False"
 
 
 PROGRAM = """
