@@ -62,7 +62,7 @@ class PretrainingArguments:
     resume_from_checkpoint: Optional[str] = _flag(
         None, "output_dir, or a checkpoint-N in it: go on with the run; give its other flags again", "train"
     )
-    num_train_epochs: float = _flag(10.0, "times that every line is seen, with other words hidden", "train")
+    num_train_epochs: float = _flag(6.0, "times that every line is seen, with other words hidden", "train")
     max_steps: int = _flag(-1, "steps instead of epochs", "train")
     batch_tokens: int = _flag(2048, "tokens of a batch on each device, padding included", "train")
     gradient_accumulation_steps: int = _flag(1, "batches of a step", "train")
