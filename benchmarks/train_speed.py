@@ -31,9 +31,9 @@ from prompt_kit.cli import ArgumentParser, run  # noqa: E402
 PROMPT = "这条新闻标题的主题是"
 SIZES = {"nano": (312, 4, 12, 1248, 40000), "base": (768, 12, 12, 3072, 40000), "mini_zh": (256, 4, 4, 1024, 8000)}
 LOSSES = {
-    "plain": {},
-    "rdrop": {"use_rdrop": True},
-    "rgl": {"use_rgl": True},
+    "plain": {"use_rdrop": False, "use_rgl": False},
+    "rdrop": {"use_rdrop": True, "use_rgl": False},
+    "rgl": {"use_rdrop": False, "use_rgl": True},
     "both": {"use_rdrop": True, "use_rgl": True},
 }
 
@@ -47,6 +47,9 @@ def main(argv=None):
         for size in args.sizes:
             make_model(Path(folder) / size, size)
             for loss in args.losses:
+                if args.profile:
+                    profile(args, Path(folder) / size, loss)
+                    continue
                 results.append(compare(args, Path(folder) / size, size, loss))
                 print(row(results[-1]), flush=True)
     report = {"machine": machine(), "arguments": vars(args), "results": results}
@@ -65,6 +68,9 @@ def parse(argv):
         "--seconds", type=float, default=5.0, help="a round runs whole steps until this many seconds are over"
     )
     parser.add_argument("--peer_threads", type=int, help="threads for the peer (default: as Paddle starts, one)")
+    parser.add_argument(
+        "--profile", action="store_true", help="instead of comparing, print the operators of our step and their time"
+    )
     parser.add_argument("--output", help="write every round as JSON")
     parser.add_argument("--worker", choices=("ours", "peer"), help="(internal) run one side, told by stdin")
     parser.add_argument("--model", help="(internal) the worker's model folder")
@@ -121,14 +127,40 @@ def serve(args) -> None:
     for line in sys.stdin:
         samples, begin = 0, time.perf_counter()
         while time.perf_counter() - begin < float(line) or not samples:
-            batch = next(batches)
-            samples += len(batch["labels"])
-            trainer.training_step(trainer.model, batch).item()
-            trainer.optimizer.step()
-            trainer.optimizer.clear_grad()
+            samples += step(trainer, batches)
         speed = samples / (time.perf_counter() - begin)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"samples_per_second": speed, "peak_mb": peak}), file=answers, flush=True)
+
+
+def step(trainer, batches) -> int:
+    """One training step, for us with the average of the weights; returns the number of samples."""
+    batch = next(batches)
+    trainer.training_step(trainer.model, batch).item()
+    trainer.optimizer.step()
+    trainer.optimizer.clear_grad()
+    average = getattr(trainer, "_average", None)
+    if average is not None:
+        average.on_step_end(trainer.args, trainer.state, trainer.control)
+    return len(batch["labels"])
+
+
+def profile(args, model: Path, loss: str, steps: int = 5) -> None:
+    """Print what Paddle's profiler says of our steps. Operators inside the backward pass of a layer count for both."""
+    import paddle.profiler
+
+    args.model = str(model)
+    trainer = our_trainer(args, LOSSES[loss])
+    trainer.create_optimizer_and_scheduler(num_training_steps=100_000)
+    batches = endless(trainer.get_train_dataloader())
+    for _ in range(3):
+        step(trainer, batches)
+    with paddle.profiler.Profiler(
+        targets=[paddle.profiler.ProfilerTarget.CPU], on_trace_ready=lambda profiler: None
+    ) as profiler:
+        for _ in range(steps):
+            step(trainer, batches)
+    profiler.summary(sorted_by=paddle.profiler.SortedKeys.CPUTotal, op_detail=False, thread_sep=False)
 
 
 def endless(loader):
@@ -148,7 +180,10 @@ def our_trainer(args, losses: dict):
     arguments = PromptTrainingArguments(
         output_dir=tempfile.mkdtemp(), per_device_train_batch_size=args.batch_size, report_to=[], **losses
     )
-    return PromptTrainer(model, arguments, train_dataset=read_dataset(args.data_dir, verbalizer, ["train"]).train)
+    trainer = PromptTrainer(model, arguments, train_dataset=read_dataset(args.data_dir, verbalizer, ["train"]).train)
+    if trainer._average is not None:
+        trainer._average.restart()
+    return trainer
 
 
 def peer_trainer(args, losses: dict):
