@@ -32,9 +32,9 @@ from prompt_kit.atomic import replace_file  # noqa: E402
 from prompt_kit.cli import ArgumentParser, run  # noqa: E402
 from prompt_kit.errors import ConfigError, PromptKitError  # noqa: E402
 
-FRONT = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
 WORDS = "这条新闻标题的主题是"
-TWO = "{'text': 'text_a'}{'soft': '这条新闻标题的主题是'}{'mask'}{'mask'}"
+BEHIND = "{'text': 'text_a'}{'soft': '这条新闻标题的主题是'}{'mask'}{'mask'}"
+HARD = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
 
 
 @dataclass(frozen=True)
@@ -56,32 +56,34 @@ def prompt(about: str, *flags: str, **settings) -> Method:
 METHODS: dict[str, Method] = {
     "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune", passes=2),
     "finetune-plain": prompt("the same without R-Drop", "--method", "finetune", "--use_rdrop", "False"),
-    "zero-shot": prompt("no training, one mask", program="zero-shot"),
+    "zero-shot": prompt("no training: two masks in front of the text", program="zero-shot"),
     "zero-shot-calibrated": prompt("the same, --calibrate", "--calibrate", program="zero-shot"),
-    "zero-shot-2": prompt("no training, two masks", "--prompt", TWO, program="zero-shot"),
-    "zero-shot-2-calibrated": prompt("the same, --calibrate", "--prompt", TWO, "--calibrate", program="zero-shot"),
-    "zero-shot-front": prompt("no training, two masks in front", "--prompt", FRONT, program="zero-shot"),
-    "zero-shot-front-calibrated": prompt(
-        "the same, --calibrate", "--prompt", FRONT, "--calibrate", program="zero-shot"
+    "zero-shot-behind": prompt("no training: two masks behind it", "--prompt", BEHIND, program="zero-shot"),
+    "zero-shot-behind-calibrated": prompt(
+        "the same, --calibrate", "--prompt", BEHIND, "--calibrate", program="zero-shot"
     ),
-    "prompt": prompt("the defaults: soft prompt, LSTM, one mask, R-Drop, averaged weights", passes=2),
+    "zero-shot-words": prompt("no training: one mask, " + WORDS, "--prompt", WORDS, program="zero-shot"),
+    "zero-shot-words-calibrated": prompt(
+        "the same, --calibrate", "--prompt", WORDS, "--calibrate", program="zero-shot"
+    ),
+    "prompt": prompt("the defaults: two masks in front, soft prompt, LSTM, R-Drop, averaged weights", passes=2),
     "prompt-plain": prompt("without R-Drop", "--use_rdrop", "False"),
     "prompt-plain+rgl": prompt("RGL instead of R-Drop", "--use_rdrop", "False", "--use_rgl"),
     "prompt+rgl": prompt("RGL and R-Drop", "--use_rgl", passes=2),
     "prompt-last": prompt("the last weights, not averaged", "--ema_decay", "0", passes=2),
-    "prompt-hard": prompt("the same words, fixed", "--prompt", f"{{'text': 'text_a'}}{WORDS}{{'mask'}}", passes=2),
+    "prompt-words": prompt("one mask, " + WORDS, "--prompt", WORDS, passes=2),
+    "prompt-behind": prompt("two masks behind the same words", "--prompt", BEHIND, passes=2),
+    "prompt-hard": prompt("the default's words, fixed", "--prompt", HARD, passes=2),
     "prompt-none": prompt("soft prompt without encoder", "--soft_encoder", "none", passes=2),
     "prompt-mlp": prompt("soft prompt, MLP encoder", "--soft_encoder", "mlp", passes=2),
-    "prompt-2": prompt("two masks, a vector a mask", "--prompt", TWO, passes=2),
-    "prompt-front": prompt("two masks in front of the text", "--prompt", FRONT, passes=2),
     "prompt-manual": prompt("the pretrained head", "--verbalizer", "manual", passes=2),
     "prompt-prototype": prompt("prototypical head", "--verbalizer", "prototype", passes=2),
     "prompt-calibrated": prompt("calibrated before the first step", "--calibrate", passes=2),
     "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True, passes=2),
-    "self-trained": prompt("pseudo-labels for data.txt", "--unlabeled_file", "{data_dir}/data.txt", passes=4),
+    "self-trained": prompt("pseudo-labels for data.txt", "--unlabeled_file", "{data_dir}/data.txt", passes=8),
     "ensemble": Method(
         "mean probabilities of four models of one seed", (), "ensemble",
-        members=("prompt", "prompt-2", "prompt-front", "adapted"), passes=0,
+        members=("prompt", "prompt-words", "prompt-behind", "adapted"), passes=0,
     ),
     "peer": Method(
         "paddlenlp.prompt at our learning rates", ("--learning_rate", "2e-4", "--ppt_learning_rate", "2e-3"), "peer"

@@ -14,7 +14,7 @@ from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt_tokenizer import TRUNCATE_MODES
 from prompt_kit.training.heads import HEADS
-from prompt_kit.training.modeling import DEFAULT_PROMPT
+from prompt_kit.training.modeling import PLAIN_PROMPT
 from prompt_kit.training.pseudo_labels import SELECTIONS
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ ENCODERS = ("lstm", "mlp", "none")
 # The settings of PaddleNLP's few-shot example, as its article runs it.
 PRESETS: dict[str, dict[str, Any]] = {
     "example": dict(
-        prompt=DEFAULT_PROMPT,
+        prompt=PLAIN_PROMPT,
         soft_encoder="lstm",
         encoder_hidden_size=200,
         max_seq_length=128,
@@ -65,8 +65,12 @@ class ModelArguments:
         "ernie-3.0-base-zh if cached or if there is a GPU, else the embedded mini_zh)",
         "model",
     )
-    prompt: str = _flag(
-        DEFAULT_PROMPT, "template, or plain words: then {'text': 'text_a'}{'soft': words}{'mask'}", "model"
+    prompt: Optional[str] = _flag(
+        None,
+        "template, or plain words: then {'text': 'text_a'}{'soft': words}{'mask'} (default: two masks in front of the text, "
+        "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}, if every label word has two tokens, else the words "
+        "这条新闻标题的主题是)",
+        "model",
     )
     soft_encoder: str = _flag(
         "lstm", "encoder of soft tokens that name none: lstm, mlp (two layers) or none", "model", parse=_none_string

@@ -15,6 +15,7 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.lines import PathLike
 from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
+from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training.backbone import architecture_classes, architecture_name, load_backbone
 from prompt_kit.training.classifier import TextClassifier
 from prompt_kit.training.heads import HEADS, ManualHead, SoftHead, masked_lm_head
@@ -24,7 +25,14 @@ from prompt_kit.verbalizer import Verbalizer
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PROMPT = "这条新闻标题的主题是"
+DEFAULT_PROMPT = "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}"  # reads 体育新闻：今晚国足迎战日本队
+PLAIN_PROMPT = "这条新闻标题的主题是"  # for label words of other lengths than two tokens; PaddleNLP's example has it
+
+
+def default_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
+    """The prompt where none is given: two masks in front of the text if every label word fits them, else one behind it."""
+    fits = all(len(tokenizer.encode(word)) == 2 for words in verbalizer.words for word in words)
+    return DEFAULT_PROMPT if fits else PLAIN_PROMPT
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class PromptModel(TextClassifier):
     def build(
         cls,
         labels: Union[Verbalizer, PathLike],
-        prompt: str = DEFAULT_PROMPT,
+        prompt: Optional[str] = None,
         model_name_or_path: Optional[str] = None,
         soft_encoder: str = "lstm",
         encoder_hidden_size: Optional[int] = 200,
@@ -111,19 +119,23 @@ class PromptModel(TextClassifier):
 
         Args:
             labels: a Verbalizer, or the path of a label.txt.
-            prompt: a template, or plain words (see Template.from_prompt).
+            prompt: a template, or plain words (see Template.from_prompt); None: see default_prompt.
             model_name_or_path: see load_backbone.
             soft_encoder, encoder_hidden_size: of soft tokens that name no encoder; encoder_hidden_size None is the
                 width of the word embeddings.
             mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
         """
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
+        if prompt is not None:
+            Template.from_prompt(prompt)  # a mistake in it is told before a model is loaded
+        backbone = load_backbone(model_name_or_path)
+        logger.info("language model: %s (%s)", backbone.name, backbone.reason)
+        if prompt is None:
+            prompt = default_prompt(verbalizer, backbone.tokenizer)
         template = Template.from_prompt(prompt)
         if template.uses_soft:
             hidden_size = None if soft_encoder == "none" else encoder_hidden_size
             template = Template.from_prompt(prompt, soft_encoder, hidden_size)
-        backbone = load_backbone(model_name_or_path)
-        logger.info("language model: %s (%s)", backbone.name, backbone.reason)
         prompt_tokenizer = PromptTokenizer(
             template, backbone.tokenizer, max_seq_length, first_max_length, other_max_length, truncate_mode
         )

@@ -81,7 +81,7 @@ def test_the_whole_way(bert, data, tmp_path, capsys, flags):
     load_script("train").main(
         [
             *"--device cpu --report_to none --do_train --do_eval --do_predict --do_export --max_steps 60".split(),
-            *"--eval_steps 20 --learning_rate 3e-3 --per_device_train_batch_size 8 --max_seq_length 48".split(),
+            *"--eval_steps 60 --learning_rate 3e-3 --per_device_train_batch_size 8 --max_seq_length 48".split(),
             *("--model_name_or_path", str(bert), "--data_dir", str(data), "--output_dir", str(tmp_path / "run")),
             *flags,
         ]

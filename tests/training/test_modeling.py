@@ -22,6 +22,7 @@ from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training import classifier
 from prompt_kit.training.heads import masked_lm_head
 from prompt_kit.training.modeling import PromptModel, PromptModelConfig
+from prompt_kit.verbalizer import Verbalizer
 
 SOFT_TEMPLATE = "{'text': 'text_a'}{'soft': '这条新闻的主题是'}{'mask'}"
 FILES = ["config.json", "model.safetensors", "prompt_config.json", "tokenizer.json"]
@@ -334,8 +335,8 @@ def test_an_embedding_that_is_larger_than_the_vocabulary_is_fine():
 
 
 def test_an_unknown_head_is_refused():
-    with pytest.raises(ConfigError, match="'prototype'; expected one of soft, manual"):
-        PromptModelConfig(head="prototype")
+    with pytest.raises(ConfigError, match="'linear'; expected one of soft, manual, prototype"):
+        PromptModelConfig(head="linear")
 
 
 # -- folders ----------------------------------------------------------------------------------------------------------
@@ -558,3 +559,12 @@ def test_build_takes_a_hard_prompt_and_no_encoder(tiny_folder):
     assert PromptModel.build(LABELS, HARD, str(tiny_folder), head="manual", max_seq_length=32).soft_prompt is None
     plain = PromptModel.build(LABELS, SOFT, str(tiny_folder), soft_encoder="none", max_seq_length=32)
     assert [token.encoder for token in plain.prompt_tokenizer.soft_tokens] == [None] * len(SOFT)
+
+
+@pytest.mark.parametrize(
+    "lines, masks",
+    [(["car==汽车", "sports==体育,比赛"], 2), (["car==车", "sports==体育"], 1), (["car==汽车", "sports==体育,球"], 1)],
+)
+def test_the_default_prompt_has_two_masks_where_every_word_has_two_tokens(tiny_folder, lines, masks):
+    model = PromptModel.build(Verbalizer.from_lines(lines), model_name_or_path=str(tiny_folder), max_seq_length=32)
+    assert model.prompt_tokenizer.num_masks == masks and model.template.uses_soft

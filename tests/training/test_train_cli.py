@@ -90,7 +90,7 @@ def test_the_results_say_what_the_run_was(finished_once, tiny_folder):
     for split in ("train", "eval", "test"):
         results = read(finished_once / f"{split}_results.json")
         assert (results["mode"], results["seed"], results["base_model"]) == ("prompt", 7, str(tiny_folder))
-        assert results["template"].startswith("{'text': 'text_a'}{'soft': '这条新闻标题的主题是'")
+        assert results["template"].startswith("{'mask'}{'mask'}{'soft': '新闻：'")
         assert results["versions"]["prompt-kit"] == __version__ and "paddlepaddle" in results["versions"]
         assert len(results["data"]) >= 16
         assert all(everything[key] == value for key, value in results.items())
@@ -262,7 +262,8 @@ def test_training_on(resume, finished):
 
 def test_the_first_commands_flags_can_be_repeated(train, finished, tiny_folder, tiny_data):
     train(
-        "--do_eval --prompt 这条新闻标题的主题是 --soft_encoder lstm --encoder_hidden_size 200 --verbalizer soft "
+        "--do_eval --prompt {'mask'}{'mask'}{'soft':'新闻：'}{'text':'text_a'} "
+        "--soft_encoder lstm --encoder_hidden_size 200 --verbalizer soft "
         f"--truncate_mode tail --output_dir {finished} --resume_from_checkpoint {finished}"
     )
 
@@ -283,8 +284,8 @@ def test_flags_without_effect_can_be_repeated_too(train, tmp_path, flags):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ("--prompt {'text':'text_a'}是{'mask'}", ["--prompt", "'是'", "这条新闻标题的主题是"]),
-        ("--prompt 主题", ["--prompt 主题", "这条新闻标题的主题是"]),
+        ("--prompt {'text':'text_a'}是{'mask'}", ["--prompt", "'是'", "{'soft': '新闻：'"]),
+        ("--prompt 主题", ["--prompt 主题", "{'soft': '新闻：'"]),
         ("--max_seq_length 48", ["--max_seq_length 48", "32"]),
         ("--soft_encoder mlp", ["--soft_encoder mlp", "lstm"]),
         ("--soft_encoder None", ["--soft_encoder none", "lstm"]),
