@@ -80,14 +80,19 @@ def main(argv=None):
     )  # fmt: skip
     gold = {split: [verbalizer.label_to_id[one.label] for one in getattr(data, split)] for split in ("dev", "test")}
     loaders = {split: trainer.get_eval_dataloader(as_dataset(getattr(data, split), verbalizer)) for split in gold}
-    best = {"dev": -1.0}
+    best: dict = {"dev": -1.0}
+    weights: dict = {}
     for step in train(trainer, args.max_steps):
         if step % args.eval_steps and step != args.max_steps:
             continue
         dev = accuracy(trainer.model, loaders["dev"], gold["dev"])
         if dev > best["dev"]:
-            best = {"dev": dev, "step": step, "test": accuracy(trainer.model, loaders["test"], gold["test"])}
+            best = {"dev": dev, "step": step}
+            weights = {name: parameter.numpy().copy() for name, parameter in trainer.model.named_parameters()}
             print(f"step {step}: dev {dev:.4f} (best so far)", file=sys.stderr)
+    for name, parameter in trainer.model.named_parameters():
+        parameter.set_value(weights[name])
+    best["test"] = accuracy(trainer.model, loaders["test"], gold["test"])
     Path(args.output).write_text(json.dumps({**best, "seconds": time.time() - begin}) + "\n", encoding="utf-8")
 
 
