@@ -83,7 +83,7 @@ METHODS: dict[str, Method] = {
     "self-trained": prompt("pseudo-labels for data.txt", "--unlabeled_file", "{data_dir}/data.txt", passes=8),
     "ensemble": Method(
         "mean probabilities of four models of one seed", (), "ensemble",
-        members=("prompt", "prompt-words", "prompt-behind", "adapted"), passes=0,
+        members=("prompt", "prompt-plain", "prompt-words", "prompt-behind"), passes=0,
     ),
     "peer": Method(
         "paddlenlp.prompt at our learning rates", ("--learning_rate", "2e-4", "--ppt_learning_rate", "2e-3"), "peer"

@@ -66,7 +66,7 @@ def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_prob
 
 
 def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
-    members = ["prompt", "prompt-words", "prompt-behind", "adapted"]
+    members = ["prompt", "prompt-plain", "prompt-words", "prompt-behind"]
     flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "1", "--shots", "1", "2"]
     jobs = fewshot.Benchmark(fewshot.parse([*flags, "--methods", "ensemble", "zero-shot", *members])).jobs()
     assert [job.method for job in jobs].count("zero-shot") == 1
@@ -78,7 +78,7 @@ def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
     "flags, told",
     [
         (["--methods", "prompts"], "--methods prompts: expected some of finetune, "),
-        (["--methods", "ensemble", "prompt"], "needs the models of prompt-words, prompt-behind"),
+        (["--methods", "ensemble", "prompt"], "needs the models of prompt-plain, prompt-words"),
         (["--data_dir", "nowhere"], "--data_dir nowhere: no train.txt there"),
     ],
 )
