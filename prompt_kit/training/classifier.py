@@ -15,7 +15,7 @@ from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training.backbone import longest_input, read_config
-from prompt_kit.training.dropout import DropoutMasks
+from prompt_kit.training.dropout import DropoutMasks, speed_up_dropout
 from prompt_kit.training.last_layer import restrict_last_layer, take_rows
 from prompt_kit.training.packing import Packing
 from prompt_kit.training.runtime import quiet
@@ -59,6 +59,7 @@ class TextClassifier(nn.Layer):
             self._encoder, lambda: self._batch.get("mask_columns"), lambda: self._batch.get("packing")
         )
         self._masks = DropoutMasks()
+        speed_up_dropout(backbone, self._masks)
 
     @property
     def _encoder(self) -> nn.Layer:
@@ -80,6 +81,7 @@ class TextClassifier(nn.Layer):
     def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
         """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""
         self._batch["mask_columns"] = mask_columns
+        self._masks.restart()
         if paddle.in_dynamic_mode() and input_ids.place.is_cpu_place():
             self._batch["packing"] = Packing((input_ids != self.backbone.config.pad_token_id).numpy(), self._masks)
         states = self._encoder(input_ids, token_type_ids=token_type_ids)

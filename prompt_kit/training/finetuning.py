@@ -15,6 +15,7 @@ from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.training.backbone import architecture_name, encoder_classes, load_backbone
 from prompt_kit.training.classifier import TextClassifier
+from prompt_kit.training.dropout import speed_up_dropout
 from prompt_kit.training.heads import LinearHead
 from prompt_kit.verbalizer import Verbalizer
 
@@ -64,6 +65,7 @@ class FineTuneModel(TextClassifier):
             settings.hidden_dropout_prob if dropout is None else dropout,
             settings.initializer_range,
         )
+        speed_up_dropout(self.head, self._masks)
 
     @classmethod
     def build(

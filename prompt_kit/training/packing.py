@@ -54,9 +54,8 @@ class Packing:
         return paddle.to_tensor(np.take_along_axis(self._order, columns.numpy(), axis=1).reshape(-1))
 
     def row_mask(self, width: int, p: float) -> paddle.Tensor:
-        """[T, width]: a dropout mask. It is drawn for padding too, so it is what Paddle's layers would have."""
-        mask = self.masks.draw([self.batch * self.length, width], p)
-        return paddle.gather(mask, self.tokens)
+        """[T, width]: a dropout mask."""
+        return self.masks.draw([self.tokens.shape[0], width], p)
 
     def heads(self, count: int) -> HeadRows:
         """The indices for layers with `count` heads, made once a batch."""

@@ -86,9 +86,8 @@ def test_output_and_gradients_are_paddles(activation):
 def test_gradients_with_dropout_are_those_of_the_masks_that_were_drawn():
     layer, masks = layer_of(dropout=0.3, attn_dropout=0.4, act_dropout=0.2), FixedMasks()
     packed, ours = packed_run(layer, masks)
-    attention_mask = masks.drawn[0]
-    assert [mask.shape for mask in masks.drawn] == [[5, HEADS, 9, 9], [45, WIDTH], [45, 48], [45, WIDTH]]
-    out_mask, inner_mask, last_mask = (mask[paddle.to_tensor(IS_TOKEN.reshape(-1))] for mask in masks.drawn[1:])
+    attention_mask, out_mask, inner_mask, last_mask = masks.drawn
+    assert [mask.shape for mask in masks.drawn] == [[5, HEADS, 9, 9], [26, WIDTH], [26, 48], [26, WIDTH]]
     states, weight = inputs()
     states = paddle.to_tensor(states, stop_gradient=False)
     rows, attention = [], layer.self_attn
@@ -129,9 +128,8 @@ def test_layers_of_another_kind_stay_paddles():
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("prompt", [HARD, SOFT, "{'mask'}{'text': 'text_a'}{'hard': '新闻'}{'mask'}"])
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_a_whole_models_logits_and_gradients_are_those_of_its_padded_pass(family, prompt, dropout):
-    model = tiny_model(prompt, family, dropout=dropout)
+def test_a_whole_models_logits_and_gradients_are_those_of_its_padded_pass(family, prompt):
+    model = tiny_model(prompt, family, dropout=0.0)
     encoded = EncodedDataset(EXAMPLES, model.prompt_tokenizer, LABELS.label_to_id)
     batch = Collator(model.tokenizer.pad_id)([encoded[i] for i in range(len(encoded))])
     batch = {name: paddle.to_tensor(array) for name, array in batch.items()}
@@ -144,7 +142,6 @@ def test_a_whole_models_logits_and_gradients_are_those_of_its_padded_pass(family
             for layer in layers:
                 layer.packing = lambda: None
         model.train()
-        paddle.seed(5)
         logits = model(**batch)
         F.cross_entropy(logits, labels).backward()
         arrays = {name: p.grad.numpy() for name, p in model.named_parameters() if p.grad is not None}
