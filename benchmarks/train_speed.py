@@ -187,44 +187,15 @@ def our_trainer(args, losses: dict):
 
 
 def peer_trainer(args, losses: dict):
-    import paddle
-    from paddlenlp.datasets import MapDataset
-    from paddlenlp.prompt import (
-        AutoTemplate,
-        PromptModelForSequenceClassification,
-        PromptTrainer,
-        PromptTuningArguments,
-        SoftVerbalizer,
-    )
-    from paddlenlp.transformers import ErnieForMaskedLM, ErnieTokenizer
+    sys.path.insert(0, str(Path(__file__).parent))
+    from peer import make_trainer
 
     from prompt_kit.data import read_dataset
     from prompt_kit.verbalizer import Verbalizer
 
     verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
-    tokenizer = ErnieTokenizer.from_pretrained(args.model)
-    plm = ErnieForMaskedLM.from_pretrained(args.model)
-    template = AutoTemplate.create_from(
-        f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}", tokenizer, 128, model=plm
-    )
-    words = {index: words[0] for index, words in enumerate(verbalizer.words)}
-    soft_verbalizer = SoftVerbalizer(words, tokenizer, plm)
     examples = read_dataset(args.data_dir, verbalizer, ["train"]).train
-    return PromptTrainer(
-        model=PromptModelForSequenceClassification(plm, template, soft_verbalizer),
-        tokenizer=tokenizer,
-        criterion=paddle.nn.CrossEntropyLoss(),
-        args=PromptTuningArguments(
-            output_dir=tempfile.mkdtemp(),
-            per_device_train_batch_size=args.batch_size,
-            device="cpu",
-            report_to=[],
-            **losses,
-        ),
-        train_dataset=MapDataset(
-            [{"text_a": each.text_a, "labels": verbalizer.label_to_id[each.label]} for each in examples]
-        ),
-    )
+    return make_trainer(args.model, PROMPT, verbalizer, examples, per_device_train_batch_size=args.batch_size, **losses)
 
 
 def make_model(folder: Path, size: str) -> None:
