@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
+from process_memory import peak_mb  # noqa: E402
 from train_speed import PROMPT, SIZES, machine, make_model, median  # noqa: E402
 
 from prompt_kit.cli import ArgumentParser, run  # noqa: E402
@@ -215,8 +215,13 @@ def infer_file(args, side: str, model: Path) -> dict:
         command += ["--output_file", str(output)]
         begin = time.perf_counter()
         with open(args.long_file, "rb") as stream:
-            _, status, usage = os.wait4(subprocess.Popen(command, stdin=stream).pid, 0)
-        if status:
+            process, ended, peak = subprocess.Popen(command, stdin=stream), 0, 0.0
+            while not ended:
+                time.sleep(0.02)
+                peak = max(peak, peak_mb(process.pid))
+                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
             raise SystemExit("infer.py failed on the long file")
         seconds = time.perf_counter() - begin
         with open(output, "rb") as stream:
@@ -225,7 +230,7 @@ def infer_file(args, side: str, model: Path) -> dict:
             "lines": lines,
             "seconds": seconds,
             "cpu_seconds": usage.ru_utime + usage.ru_stime,
-            "peak_mb": usage.ru_maxrss / 1024,
+            "peak_mb": peak,
         }
 
 
@@ -255,7 +260,7 @@ def serve(args, classify, lengths=()) -> None:
             classify(texts, args.batch_size)
             answer = {"seconds": time.perf_counter() - begin, "cpu_seconds": time.process_time() - cpu}
             answer["lengths"] = lengths
-            answer["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            answer["peak_mb"] = peak_mb()
         print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
+from process_memory import peak_mb, resident_mb  # noqa: E402
 from train_speed import machine, median  # noqa: E402
 
 from prompt_kit.cli import ArgumentParser, run  # noqa: E402
@@ -116,7 +117,7 @@ def follow(args, folder: Path, output: Path, lines: int, moments: list, draw: ra
             if pid:
                 break
             done = counter.count()
-            memory = resident(process.pid)
+            memory, peak = resident_mb(process.pid), max(peak, peak_mb(process.pid))
             if memory:
                 samples.append([number, round(time.monotonic() - begin, 2), done, memory])
             if moment is not None and done >= moment:
@@ -127,7 +128,6 @@ def follow(args, folder: Path, output: Path, lines: int, moments: list, draw: ra
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds += time.monotonic() - begin
         spent += usage.ru_utime + usage.ru_stime
-        peak = max(peak, usage.ru_maxrss / 1024)
         if process.returncode == -signal.SIGKILL:
             kills.append([counter.count(), counter.behind])
         elif process.returncode:
@@ -163,15 +163,6 @@ class LineCounter:
                     self.lines += block.count(b"\n")
                     self.position += len(block)
         return self.lines
-
-
-def resident(pid: int) -> float:
-    """VmRSS in MB; 0 of a process that has ended."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as stream:
-            return next((int(line.split()[1]) / 1024 for line in stream if line.startswith("VmRSS:")), 0.0)
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
 
 
 def between(samples: list, lines: int, start: float, end: float) -> list:

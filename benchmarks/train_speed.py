@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from process_memory import peak_mb  # noqa: E402
 
 from prompt_kit.cli import ArgumentParser, run  # noqa: E402
 
@@ -129,7 +130,7 @@ def serve(args) -> None:
         while time.perf_counter() - begin < float(line) or not samples:
             samples += step(trainer, batches)
         speed = samples / (time.perf_counter() - begin)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_mb()
         print(json.dumps({"samples_per_second": speed, "peak_mb": peak}), file=answers, flush=True)
 
 
@@ -187,7 +188,6 @@ def our_trainer(args, losses: dict):
 
 
 def peer_trainer(args, losses: dict):
-    sys.path.insert(0, str(Path(__file__).parent))
     from peer import make_trainer
 
     from prompt_kit.data import read_dataset

@@ -58,7 +58,9 @@ def test_infer_py_on_a_long_file(benchmark, tmp_path):
     long_file.write_text("球队\n车\n" * 150, encoding="utf-8")
     args = benchmark["parse"](["--long_file", str(long_file), "--threads", "1"])
     found = benchmark["infer_file"](args, "fp32", tmp_path)
-    assert found["lines"] == 300 and found["seconds"] > 0 and 10 < found["peak_mb"] < 1000
+    assert (
+        found["lines"] == 300 and found["seconds"] > 0 and 10 < found["peak_mb"] < 300
+    )  # of infer.py, not of this process
 
 
 def test_a_rate_of_the_large_product(benchmark):
