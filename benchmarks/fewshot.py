@@ -82,8 +82,8 @@ METHODS: dict[str, Method] = {
     "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True, passes=2),
     "self-trained": prompt("pseudo-labels for data.txt", "--unlabeled_file", "{data_dir}/data.txt", passes=8),
     "ensemble": Method(
-        "mean probabilities of four models of one seed", (), "ensemble",
-        members=("prompt", "prompt-plain", "prompt-words", "prompt-behind"), passes=0,
+        "mean probabilities of five models of one seed", (), "ensemble",
+        members=("prompt", "prompt-plain", "prompt-hard", "prompt-words", "prompt-behind"), passes=0,
     ),
     "peer": Method(
         "paddlenlp.prompt at our learning rates", ("--learning_rate", "2e-4", "--ppt_learning_rate", "2e-3"), "peer"

@@ -142,5 +142,5 @@ def check_same_labels(labels: Sequence[str], where: str, others: Sequence[str], 
     )
     raise BundleError(
         f"the labels must be the same in the same order, but number {place + 1} differs: {where} has {first}, "
-        f"{other_place} has {second}; the members of an ensemble are trained with one label.txt"
+        f"{other_place} has {second}; models that decide together are trained with one label.txt"
     )

@@ -16,7 +16,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
@@ -25,12 +24,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from prompt_kit.atomic import replace_folder  # noqa: E402
-from prompt_kit.bundle import CONFIG_FILE, bundle_folder, read_bundle, read_config_file  # noqa: E402
 from prompt_kit.cli import ArgumentParser, run  # noqa: E402
-from prompt_kit.data import Dataset, Example, fingerprint, read_dataset  # noqa: E402
-from prompt_kit.ensemble import average, check_same_labels, is_ensemble, is_weight  # noqa: E402
-from prompt_kit.ensemble_export import copy_bundle, write_ensemble  # noqa: E402
-from prompt_kit.errors import BundleError, ConfigError, DependencyError, VerbalizerError  # noqa: E402
+from prompt_kit.data import Dataset, fingerprint, read_dataset  # noqa: E402
+from prompt_kit.ensemble import average, check_same_labels, is_weight  # noqa: E402
+from prompt_kit.ensemble_export import write_ensemble  # noqa: E402
+from prompt_kit.ensemble_member import Member, open_member  # noqa: E402
+from prompt_kit.errors import ConfigError, DependencyError  # noqa: E402
 from prompt_kit.metrics import accuracy_and_f1  # noqa: E402
 from prompt_kit.prediction_table import write_prediction_table  # noqa: E402
 from prompt_kit.verbalizer import Verbalizer  # noqa: E402
@@ -40,39 +39,10 @@ RESULTS, PREDICTIONS, EXPORT = "ensemble_results.json", "test_predictions.tsv", 
 SCORES = ("eval_accuracy", "eval_macro_f1", "test_accuracy", "test_macro_f1")
 
 
-@dataclass(frozen=True)
-class Member:
-    """A folder that can classify: `exported`, by ONNX Runtime, or trained, by Paddle."""
-
-    folder: Path
-    exported: bool
-    verbalizer: Verbalizer
-    about: dict[str, Any]
-
-    def probabilities(self, examples: Sequence[Example], batch_size: int) -> np.ndarray:
-        """[N, C], of the model itself: an int8 or fp16 file in an exported folder is left alone."""
-        if self.exported:
-            from prompt_kit.predictor import Predictor
-
-            return Predictor(self.folder, precision="fp32").probabilities(examples, batch_size)
-        from prompt_kit.training.modeling import PromptModel
-        from prompt_kit.training.prediction import predict_probabilities
-
-        return predict_probabilities(PromptModel.from_pretrained(self.folder), examples, batch_size)
-
-    def export(self, folder: Path) -> None:
-        """Write it as an exported folder."""
-        if self.exported:
-            return copy_bundle(self.folder, folder)
-        from prompt_kit.training.exporter import export_checkpoint
-
-        export_checkpoint(self.folder, folder)
-
-
 def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse(argv)
     output_dir = free_output_folder(args)
-    members = [open_member(path) for path in args.members]
+    members = [open_member("members", path) for path in args.members]
     dataset = read_data(args, members)
     labels = members[0].verbalizer
     found = [predict(member, dataset, args.batch_size) for member in members]
@@ -140,28 +110,6 @@ def free_output_folder(args: argparse.Namespace) -> Path:
             f"--output_dir {args.output_dir} holds an ensemble already; use another, or --overwrite_output_dir"
         )
     return folder
-
-
-def open_member(path: str) -> Member:
-    """What the folder says of its model, which is not loaded yet."""
-    folder = bundle_folder(path)
-    if not (folder / CONFIG_FILE).is_file():
-        raise ConfigError(
-            f"--members {path}: no {CONFIG_FILE} in {folder}; expected a folder that train.py finished, a checkpoint-N in "
-            "it, or an exported folder"
-        )
-    content = read_config_file(folder)
-    if is_ensemble(content):
-        raise ConfigError(
-            f"--members {path} is an ensemble itself; name the folders of its members: {folder}/member-0 …"
-        )
-    exported = "models" in content
-    try:
-        verbalizer = read_bundle(folder).verbalizer if exported else Verbalizer.from_dict(content.get("verbalizer"))
-        about = {key: content.get(key) for key in ("mode", "base_model")}
-        return Member(folder, exported, verbalizer, {**about, "template": content["prompt"]["template"]})
-    except (VerbalizerError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder / CONFIG_FILE} is damaged: {error}") from None
 
 
 def read_data(args: argparse.Namespace, members: Sequence[Member]) -> Dataset:

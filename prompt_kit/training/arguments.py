@@ -181,6 +181,11 @@ class PromptTrainingArguments(TrainingArguments):
         "probabilities of these labels too; texts of data_dir's train, dev and test.txt are left out",
         "self",
     )
+    teacher: Optional[list[str]] = _flag(
+        None,
+        "trained or exported folders whose mean probabilities label the texts, in place of a first model trained here",
+        "self",
+    )
     num_generations: int = _flag(1, "models to train after the first, each on the labels of the one before", "self")
     pseudo_label_selection: str = _flag(
         "all",

@@ -122,12 +122,17 @@ def parse_arguments(
 
 def _check_self_training(given: dict[str, Any]) -> None:
     """Refuse a flag that would change nothing."""
-    flags = ("num_generations", "pseudo_label_selection", "pseudo_labels_per_class", "pseudo_label_threshold")
+    flags = (
+        "teacher",
+        "num_generations",
+        "pseudo_label_selection",
+        "pseudo_labels_per_class",
+        "pseudo_label_threshold",
+    )
     idle = [name for name in flags if name in given]
     if idle and given.get("unlabeled_file") is None:
-        raise ConfigError(
-            f"--{idle[0]} {given[idle[0]]} is for self-training; add --unlabeled_file, or drop --{idle[0]}"
-        )
+        value = " ".join(given["teacher"]) if idle[0] == "teacher" else given[idle[0]]
+        raise ConfigError(f"--{idle[0]} {value} is for self-training; add --unlabeled_file, or drop --{idle[0]}")
     for name, selection in (("pseudo_labels_per_class", "balanced"), ("pseudo_label_threshold", "confidence")):
         if name in given and given.get("pseudo_label_selection") != selection:
             raise ConfigError(

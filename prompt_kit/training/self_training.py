@@ -5,8 +5,11 @@ probabilities that generation g - 1 gives their labels as targets, and starts fr
 a mistake of one generation is not kept by the next. Targets are probabilities and not labels, since a few-shot model is
 often wrong but less often sure. The generation with the best dev score is the model that training ends with.
 
+Given teachers, their mean probabilities label the texts and generation 0 is not trained.
+
 Source: PET and iPET, Schick & Schütze, Exploiting Cloze Questions for Few Shot Text Classification, EACL 2021
-(arXiv:2001.07676): soft labels as in section 3.3, generations as in 3.4, with one model a generation.
+(arXiv:2001.07676): soft labels as in section 3.3, generations as in 3.4, with one model a generation. Several teachers
+are PET's ensemble, one model for each prompt.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ from paddlenlp.trainer.trainer_utils import TrainOutput
 
 from prompt_kit.atomic import replace_folder
 from prompt_kit.data import Example
-from prompt_kit.errors import CheckpointError
+from prompt_kit.ensemble import average, check_same_labels
+from prompt_kit.ensemble_member import Member, open_member
+from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.metrics import softmax
 from prompt_kit.training.arguments import PromptTrainingArguments
 from prompt_kit.training.batching import EncodedDataset
@@ -40,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 PSEUDO_LABELS_FILE = "pseudo_labels.tsv"
 _SETTINGS_FILE = "self_training.json"
-_SETTINGS = ("seed", "pseudo_label_selection", "pseudo_labels_per_class", "pseudo_label_threshold")
+_SETTINGS = ("seed", "teacher", "pseudo_label_selection", "pseudo_labels_per_class", "pseudo_label_threshold")
 
 
 class SelfTrainer(PromptTrainer):
@@ -80,12 +85,22 @@ class SelfTrainer(PromptTrainer):
 
         Raises:
             CheckpointError: the run to go on with has other texts or settings.
+            ConfigError: the teachers are not sure enough of any text.
         """
+        first = 1 if self.args.teacher else 0
+        labelled = self._label_texts(1) if first else None  # before anything is written
+        if labelled is not None and not len(labelled[0]):
+            raise ConfigError(
+                f"--pseudo_label_threshold {self.args.pseudo_label_threshold}: the teachers give no text a label with that "
+                "probability; lower it"
+            )
         self._begin(resume_from_checkpoint)
         runs: list[dict[str, Any]] = []
         taken: list[PseudoLabel] = []
-        for number in range(self.args.num_generations + 1):
-            rows, probabilities = self._label_texts(number) if number else (np.arange(0), np.empty((0, 0)))
+        for number in range(first, self.args.num_generations + 1):
+            nothing = (np.arange(0), np.empty((0, 0)))
+            rows, probabilities = labelled or (self._label_texts(number) if number else nothing)
+            labelled = None
             if number and not len(rows):
                 logger.warning("no text is labelled with the threshold's probability: no generation %d", number)
                 break
@@ -126,7 +141,10 @@ class SelfTrainer(PromptTrainer):
     def _label_texts(self, generation: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the unlabelled texts to train on, and what the generation before makes of all texts, [N, C]."""
         args, labels = self.args, self.model.verbalizer.labels
-        probabilities = softmax(self.predict_logits(self._unlabelled))
+        if generation == 1 and args.teacher:
+            probabilities = self._ask_teachers()
+        else:
+            probabilities = softmax(self.predict_logits(self._unlabelled))
         rows = choose(
             probabilities, args.pseudo_label_selection, args.pseudo_labels_per_class, args.pseudo_label_threshold
         )
@@ -136,6 +154,13 @@ class SelfTrainer(PromptTrainer):
             ", ".join(f"{label} {count}" for label, count in zip(labels, counts)),
         )  # fmt: skip
         return rows, probabilities
+
+    def _ask_teachers(self) -> np.ndarray:
+        """The mean of the teachers' probabilities of all texts, [N, C]. One teacher is in memory at a time."""
+        found = [
+            teacher.probabilities(self._unlabelled.examples, 32) for teacher in open_teachers(self.args, self.model)
+        ]
+        return average(found, [1 / len(found)] * len(found))
 
     def _pseudo_label(self, row: int, probabilities: np.ndarray, generation: int) -> PseudoLabel:
         best = int(probabilities.argmax())
@@ -179,8 +204,9 @@ class SelfTrainer(PromptTrainer):
     def _end_with_the_best(self, runs: Sequence[dict[str, Any]]) -> TrainOutput:
         key = "eval_" + self.args.metric_for_best_model.replace("eval_", "", 1)
         sign = 1 if self.args.greater_is_better else -1
-        best = max(range(len(runs)), key=lambda number: (sign * runs[number][key], number))
-        for number, run in enumerate(runs):
+        by_number = {run["generation"]: run for run in runs}
+        best = max(by_number, key=lambda number: (sign * by_number[number][key], number))
+        for number, run in by_number.items():
             logger.info(
                 "generation %d: %d pseudo-labels, dev accuracy %.4f%s",
                 number, run["pseudo_labels"], run["eval_accuracy"], " (the best)" if number == best else "",
@@ -188,7 +214,7 @@ class SelfTrainer(PromptTrainer):
         folder = generation_folder(self._folder, best)
         self.model.load_weights(folder)
         self.state = TrainerState.load_from_json(str(folder / STATE_FILE))
-        metrics = {name: value for name, value in runs[best].items() if name.startswith("train_")}
+        metrics = {name: value for name, value in by_number[best].items() if name.startswith("train_")}
         metrics["train_runtime"] = sum(run["train_runtime"] for run in runs)
         metrics["best_generation"] = best
         metrics["generations"] = [{name: run[name] for name in ("pseudo_labels", key, "eval_accuracy")} for run in runs]
@@ -198,6 +224,14 @@ class SelfTrainer(PromptTrainer):
         """No process may look for a file before it is there."""
         if self.args.world_size > 1:
             paddle.distributed.barrier()
+
+
+def open_teachers(args: PromptTrainingArguments, model: TextClassifier) -> list[Member]:
+    """The folders of --teacher, unloaded. BundleError or ConfigError for one that is no model of the same labels."""
+    teachers = [open_member("teacher", path) for path in args.teacher or ()]
+    for teacher in teachers:
+        check_same_labels(model.verbalizer.labels, "the model to train", teacher.verbalizer.labels, str(teacher.folder))
+    return teachers
 
 
 def _digest(lines) -> str:

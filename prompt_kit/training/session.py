@@ -24,7 +24,7 @@ from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.pseudo_labels import read_unlabelled
 from prompt_kit.training.results import Results
 from prompt_kit.training.runtime import set_verbosity
-from prompt_kit.training.self_training import PSEUDO_LABELS_FILE, SelfTrainer
+from prompt_kit.training.self_training import PSEUDO_LABELS_FILE, SelfTrainer, open_teachers
 from prompt_kit.training.trainer import PromptTrainer
 from prompt_kit.verbalizer import Verbalizer
 from prompt_kit.versions import installed_versions
@@ -99,6 +99,7 @@ def make_trainer(
 ) -> PromptTrainer:
     """A PromptTrainer, or with `--unlabeled_file` one that trains in generations."""
     if args.do_train and args.unlabeled_file is not None:
+        open_teachers(args, model)  # says what is wrong with them before anything is trained
         return SelfTrainer(model, args, dataset.train, dataset.dev, dataset.to_pseudo_label, info)
     return PromptTrainer(model, args, train_dataset=dataset.train, eval_dataset=dataset.dev)
 

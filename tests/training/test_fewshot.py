@@ -66,7 +66,7 @@ def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_prob
 
 
 def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
-    members = ["prompt", "prompt-plain", "prompt-words", "prompt-behind"]
+    members = list(fewshot.METHODS["ensemble"].members)
     flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "1", "--shots", "1", "2"]
     jobs = fewshot.Benchmark(fewshot.parse([*flags, "--methods", "ensemble", "zero-shot", *members])).jobs()
     assert [job.method for job in jobs].count("zero-shot") == 1

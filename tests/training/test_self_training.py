@@ -14,12 +14,13 @@ from scripts import load_script
 from tiny import EXAMPLES, LABELS, tiny_model
 
 from prompt_kit.data import Example, read_dataset
-from prompt_kit.errors import CheckpointError, ConfigError, DataError
+from prompt_kit.errors import BundleError, CheckpointError, ConfigError, DataError
 from prompt_kit.metrics import softmax
 from prompt_kit.training import self_training
 from prompt_kit.training.batching import EncodedDataset
 from prompt_kit.training.corpus import normalize
 from prompt_kit.training.modeling import PromptModel
+from prompt_kit.training.prediction import predict_probabilities
 from prompt_kit.training.pseudo_labels import choose, read_unlabelled
 
 # The last three are in dev.txt in another spelling, in test.txt, and here already.
@@ -342,6 +343,44 @@ def test_overwriting_clears_every_generation(train, uninterrupted, tmp_path):
     assert not {"start", "pseudo_labels.tsv", "generation-0", "generation-1", "generation-2"} & {*names(folder)}
 
 
+# -- teachers ---------------------------------------------------------------------------------------------------------
+
+
+def test_teachers_label_in_place_of_generation_0(train, uninterrupted, tmp_path):
+    """The mean of what they make of the texts; and with generation 0 as the teacher, its own run goes on."""
+    teachers = [uninterrupted / f"generation-{number}" for number in (0, 2)]
+    folder = tmp_path / "run"
+    train(f"--teacher {teachers[0]} {teachers[1]} --output_dir {folder}")
+    assert not (folder / "generation-0").exists()
+    _, *rows = table(folder / "pseudo_labels.tsv")
+    examples = [Example(text) for text in TEXTS]
+    mean = sum(predict_probabilities(PromptModel.from_pretrained(one), examples) for one in teachers) / 2
+    expected = [(LABELS.labels[row.argmax()], pytest.approx(row.max(), abs=1e-5)) for row in mean]
+    assert [(row[1], float(row[2])) for row in rows] == expected
+    assert same(saved_weights(folder), saved_weights(folder / "generation-1"))
+
+    train(f"--teacher {teachers[0]} {TWO} --output_dir {tmp_path / 'alone'}")
+    assert same(saved_weights(tmp_path / "alone"), saved_weights(uninterrupted / "generation-1"))
+
+
+def test_a_teacher_of_other_labels(train, tmp_path, uninterrupted):
+    teacher = shutil.copytree(uninterrupted / "generation-0", tmp_path / "teacher")
+    config = read(teacher / "prompt_config.json")
+    entries = config["verbalizer"]["labels"]
+    config["verbalizer"]["labels"] = dict(reversed(entries.items())) if isinstance(entries, dict) else entries[::-1]
+    (teacher / "prompt_config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(BundleError, match="the labels must be the same in the same order"):
+        train(f"--teacher {teacher} --output_dir {tmp_path / 'run'}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_teachers_that_are_sure_of_nothing(train, uninterrupted, tmp_path):
+    flags = "--pseudo_label_selection confidence --pseudo_label_threshold 1"
+    with pytest.raises(ConfigError, match="--pseudo_label_threshold 1.0: the teachers give no text a label"):
+        train(f"--teacher {uninterrupted} {flags} --output_dir {tmp_path / 'run'}")
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+
+
 # -- mistakes ---------------------------------------------------------------------------------------------------------
 
 
@@ -361,6 +400,8 @@ def test_overwriting_clears_every_generation(train, uninterrupted, tmp_path):
         ("--do_eval no", "add --do_train --do_eval"),
         ("--do_train no", "add --do_train --do_eval"),
         ("--unlabeled_file None --num_generations 2", "--num_generations 2 is for self-training; add --unlabeled_file"),
+        ("--unlabeled_file None --teacher a b", "--teacher a b is for self-training; add --unlabeled_file"),
+        ("--teacher /no/model", "--teacher /no/model: "),
         ("--unlabeled_file /no/texts.txt", "/no/texts.txt: no such file"),
     ],
 )
