@@ -78,7 +78,7 @@ def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
     "flags, told",
     [
         (["--methods", "prompts"], "--methods prompts: expected some of finetune, "),
-        (["--methods", "ensemble", "prompt"], "needs the models of prompt-plain, prompt-words"),
+        (["--methods", "ensemble", "prompt"], "needs the models of prompt-plain, prompt-hard, prompt-words"),
         (["--data_dir", "nowhere"], "--data_dir nowhere: no train.txt there"),
     ],
 )
