@@ -174,7 +174,10 @@ class PromptTrainingArguments(TrainingArguments):
     alpha_rdrop: float = _flag(5.0, "weight of the R-Drop loss, a batch mean", "train")
     use_rgl: bool = _flag(False, "RGL: predict which examples of a batch share a label", "train")
     alpha_rgl: float = _flag(0.5, "weight of the RGL loss", "train")
-    alpha_prototype: float = _flag(0.1, "weight of the contrastive losses of --verbalizer prototype", "train")
+    alpha_prototype: float = _flag(0.1, "weight of the prototypes' losses of --verbalizer prototype", "train")
+    episode_shots: int = _flag(
+        2, "examples of a label in a batch, as far as it has so many; for --verbalizer prototype", "train"
+    )
     unlabeled_file: Optional[str] = _flag(
         None,
         "self-training on this file, one text a line: a trained model labels the texts, and the next one is trained on the "
@@ -259,6 +262,8 @@ class PromptTrainingArguments(TrainingArguments):
         for name in ("adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        if self.episode_shots < 2:
+            raise ConfigError(f"--episode_shots must be at least 2, got {self.episode_shots}")
         if not 0 < self.pseudo_label_threshold <= 1:
             raise ConfigError(
                 f"--pseudo_label_threshold must be above 0 and at most 1, got {self.pseudo_label_threshold}"

@@ -100,7 +100,10 @@ class SeededBatchSampler(paddle.io.DistributedBatchSampler):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.size)
-        chunks = np.array_split(order, self.batches)
+        chunks = self._chunks(np.random.default_rng([self.seed, self.epoch]))
         for chunk in chunks[self.rank :: self.num_replicas]:
             yield chunk.tolist()
+
+    def _chunks(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """An epoch's batches of all processes."""
+        return np.array_split(rng.permutation(self.size), self.batches)

@@ -1,9 +1,10 @@
 """The prototypical verbalizer: label words, and beside them a prototype of each label's own examples.
 
-Sources: Cui et al., Prototypical Verbalizer for Prompt-based Few-shot Tuning, ACL 2022 (arXiv:2203.09770): prototypes by
-contrastive losses on mask states, together with label words; Snell et al., Prototypical Networks for Few-shot Learning,
-NeurIPS 2017 (arXiv:1703.05175): a prototype is the mean of its examples. Starting them there, in the space that the
-pretrained head projects to, and mixing them in from zero is ours.
+Sources: Cui et al., Prototypical Verbalizer for Prompt-based Few-shot Tuning, ACL 2022 (arXiv:2203.09770): prototypes
+learned by a contrastive loss on mask states, together with label words; Snell et al., Prototypical Networks for Few-shot
+Learning, NeurIPS 2017 (arXiv:1703.05175): a prototype is the mean of its examples, and training is by episodes, which
+take the place of ProtoVerb's loss between examples. Starting the prototypes at the means, in the space that the pretrained
+head projects to, and mixing them in from zero is ours.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from paddle import nn
 
 from prompt_kit.prompt_tokenizer import collate
 from prompt_kit.training.batching import EncodedDataset
+from prompt_kit.training.episodes import episode_loss
 from prompt_kit.training.heads import ManualHead
 
 if TYPE_CHECKING:
@@ -94,35 +96,19 @@ class PrototypeHead(nn.Layer):
         """[B, M, E] transformed mask states -> [B, C]."""
         return self.manual(states) + _MIX_RATE * self.mix * self.scores(self.embed(states))
 
-    def loss(self, states: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-        """ProtoVerb's two losses of a batch: each example nearest to its label's prototype, and to its label's examples.
+    def loss(self, states: paddle.Tensor, labels: paddle.Tensor, passes: int = 1) -> paddle.Tensor:
+        """Two losses of an episode: each example nearest to its label's prototype, and to the mean of its label's others.
+
+        The first is ProtoVerb's instance-prototype loss, the second is Snell's.
 
         Args:
-            states: [B, M, E] transformed mask states.
-            labels: [B] int64 label ids.
+            states: [P B, M, E] transformed mask states: P passes over the B examples of the batch.
+            labels: [P B] int64 label ids.
+            passes: P.
         """
         embedded = self.embed(states)
         to_prototypes = F.cross_entropy(self.scores(embedded).astype("float32"), labels)
-        return to_prototypes + instance_loss(embedded.astype("float32"), labels, _SCALE)
-
-
-def instance_loss(embedded: paddle.Tensor, labels: paddle.Tensor, scale: float) -> paddle.Tensor:
-    """InfoNCE between the examples of a batch.
-
-    Args:
-        embedded: [B, D], of length 1.
-        labels: [B] int64 label ids.
-        scale: of the cosines.
-
-    Returns:
-        Scalar: the mean over ordered pairs i != j of one label of -log softmax_j(scale cos(i, j)), the softmax over all
-        others than i. Zero for a batch in which no two examples share a label.
-    """
-    batch = embedded.shape[0]
-    itself = paddle.eye(batch, dtype=embedded.dtype)
-    similarity = scale * paddle.matmul(embedded, embedded, transpose_y=True) - 1e4 * itself
-    same = (labels.reshape([-1, 1]) == labels.reshape([1, -1])).astype(embedded.dtype) - itself
-    return -(F.log_softmax(similarity, axis=-1) * same).sum() / same.sum().clip(min=1.0)
+        return to_prototypes + episode_loss(embedded.astype("float32"), labels, _SCALE, passes)
 
 
 def start_prototypes(model: PromptModel, dataset: EncodedDataset, batch_size: int = 32) -> None:

@@ -21,6 +21,7 @@ from prompt_kit.training.averaging import LIVE_FILE, WeightAverage
 from prompt_kit.training.batching import Collator, EncodedDataset, SeededBatchSampler
 from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback
 from prompt_kit.training.classifier import TextClassifier
+from prompt_kit.training.episodes import EpisodeBatchSampler
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
 from prompt_kit.training.prototype_head import PrototypeHead, start_prototypes
 from prompt_kit.training.resumable import ResumableTrainer
@@ -60,7 +61,7 @@ class PromptTrainer(ResumableTrainer):
         self._average = WeightAverage(model, args.ema_decay) if args.ema_decay else None
         train_dataset = _encoded(train_dataset, model)
         if train_dataset is not None:
-            _sampler(train_dataset, args)  # too few examples: say so before anything is written
+            _sampler(train_dataset, args, model)  # too few examples: say so before anything is written
         super().__init__(
             model=model,
             args=args,
@@ -74,7 +75,7 @@ class PromptTrainer(ResumableTrainer):
     # -- data ---------------------------------------------------------------------------------------------------------
 
     def _get_train_sampler(self):
-        return _sampler(self.train_dataset, self.args)
+        return _sampler(self.train_dataset, self.args, self.model)
 
     def predict_logits(self, examples: Examples) -> np.ndarray:
         """[N, C] float32 label logits, in the examples' order, whether or not they have labels."""
@@ -126,7 +127,8 @@ class PromptTrainer(ResumableTrainer):
         if soft:  # the other losses ask which examples share a label
             labels, gold = labels.argmax(axis=1), gold.argmax(axis=1)
         if training and isinstance(self.model.head, PrototypeHead) and self.args.alpha_prototype:
-            loss = loss + self.args.alpha_prototype * self.model.head.loss(self.model.transform(states), gold)
+            passes = 2 if twice else 1
+            loss = loss + self.args.alpha_prototype * self.model.head.loss(self.model.transform(states), gold, passes)
         if twice:
             loss = loss + self.args.alpha_rdrop * r_drop_loss(logits[:batch], logits[batch:])
         if training and self.args.use_rgl:
@@ -214,15 +216,17 @@ class PromptTrainer(ResumableTrainer):
             self._average.resume(Path(resume_from_checkpoint))
 
 
-def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments) -> SeededBatchSampler:
-    return SeededBatchSampler(
-        len(dataset),
-        args.per_device_train_batch_size,
-        args.seed,
+def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments, model: TextClassifier) -> SeededBatchSampler:
+    """Batches for the model: episodes if it has prototypes."""
+    options = dict(
         num_replicas=max(1, args.dataset_world_size),
         rank=max(0, args.dataset_rank),
         accumulation=args.gradient_accumulation_steps,
     )
+    size, seed = args.per_device_train_batch_size, args.seed
+    if isinstance(model.head, PrototypeHead):
+        return EpisodeBatchSampler(dataset.labels, size, seed, args.episode_shots, **options)
+    return SeededBatchSampler(len(dataset), size, seed, **options)
 
 
 def _encoded(examples: Optional[Examples], model: TextClassifier) -> Optional[EncodedDataset]:

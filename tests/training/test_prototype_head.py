@@ -23,7 +23,7 @@ from prompt_kit.training.exporter import export_bundle
 from prompt_kit.training.heads import ManualHead, MaskedLMHead
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
 from prompt_kit.training.modeling import PromptModel
-from prompt_kit.training.prototype_head import PrototypeHead, instance_loss, start_prototypes
+from prompt_kit.training.prototype_head import PrototypeHead, start_prototypes
 from prompt_kit.verbalizer import LabelTokens
 
 TWO_MASKS = "{'text': 'text_a'}{'hard': '主题是'}{'mask'}{'mask'}"
@@ -101,28 +101,16 @@ def test_masks_stand_side_by_side():
     np.testing.assert_allclose(head.embed(state).numpy(), [[2 / 3, 1 / 3, 0, 2 / 3]], rtol=1e-6)
 
 
-def test_instance_loss():
-    """Cosines: 0.6 between the two of label 0, 0 and 0.8 to the other; ten logits a cosine."""
-    embedded = paddle.to_tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
-    loss = instance_loss(embedded, paddle.to_tensor([0, 0, 1]), 10.0)
-    expected = (math.log(1 + math.exp(0 - 6)) + math.log(1 + math.exp(8 - 6))) / 2
-    assert loss.shape == [] and float(loss) == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize("labels", [[3], [0, 1, 2]])
-def test_instance_loss_without_a_pair(labels):
-    embedded = paddle.to_tensor([[1.0, 0.0]] * len(labels))
-    embedded.stop_gradient = False
-    loss = instance_loss(embedded, paddle.to_tensor(labels), 10.0)
-    loss.backward()
-    assert float(loss) == 0.0 and np.abs(embedded.grad.numpy()).max() == 0.0
-
-
 def test_the_two_losses(hand):
+    """Cosines to the prototypes, and 0.96 to the other of label 1, 0 and 0.28 to that of label 0, which has no other."""
     hand.prototypes.set_value(np.float32([[5, 0], [0, 0.1], [2, 2]]))
-    states, labels = paddle.to_tensor([[[3.0, 4.0]], [[4.0, 3.0]]]), paddle.to_tensor([1, 0])
-    scores = np.array([12.0, 16.0, 28 / math.sqrt(2)])
-    expected = np.log(np.exp(scores).sum()) - 16.0  # the other example is its mirror image; they share no label
+    states, labels = paddle.to_tensor([[[3.0, 4.0]], [[4.0, 3.0]], [[4.0, -3.0]]]), paddle.to_tensor([1, 1, 0])
+    scores = 20 * np.array(
+        [[0.6, 0.8, 1.4 / math.sqrt(2)], [0.8, 0.6, 1.4 / math.sqrt(2)], [0.8, -0.6, 0.2 / math.sqrt(2)]]
+    )
+    to_prototypes = np.log(np.exp(scores).sum(axis=1)) - scores[range(3), [1, 1, 0]]
+    to_others = np.log1p(np.exp(20 * np.array([0.0 - 0.96, 0.28 - 0.96])))
+    expected = to_prototypes.mean() + to_others.mean()
     assert float(hand.loss(states, labels)) == pytest.approx(expected, rel=1e-4)
 
 
@@ -195,7 +183,10 @@ def test_every_parameter_that_is_not_stopped_gets_a_gradient(family):
 
 
 def test_the_loss_is_all_its_parts(tmp_path):
-    """Cross-entropy, the head's losses over both passes, R-Drop and RGL; evaluation takes the first alone."""
+    """Cross-entropy, the head's losses over both passes, R-Drop and RGL; evaluation takes the first alone.
+
+    The head is told that the second half are the same examples.
+    """
     model = mixed(proto(dropout=0.1))
     options = dict(alpha_rdrop=3.0, alpha_rgl=0.25, alpha_prototype=0.7)
     run = trainer(tmp_path, model, use_rdrop=True, use_rgl=True, **options)
@@ -210,7 +201,7 @@ def test_the_loss_is_all_its_parts(tmp_path):
     gold, size = paddle.concat([labels, labels]), len(labels)
     parts = [
         F.cross_entropy(logits, gold),
-        0.7 * model.head.loss(model.transform(states), gold),
+        0.7 * model.head.loss(model.transform(states), gold, 2),
         3.0 * r_drop_loss(logits[:size], logits[size:]),
         0.25 * rgl_loss(states[:size].mean(axis=1), labels),
     ]
