@@ -34,19 +34,26 @@ from prompt_kit.errors import ConfigError, PromptKitError  # noqa: E402
 
 WORDS = "这条新闻标题的主题是"
 BEHIND = "{'text': 'text_a'}{'soft': '这条新闻标题的主题是'}{'mask'}{'mask'}"
+FIVE = ("prompt", "prompt-plain", "prompt-hard", "prompt-words", "prompt-behind")
+UNLABELLED = ("--unlabeled_file", "{data_dir}/data.txt")
 HARD = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
 
 
 @dataclass(frozen=True)
 class Method:
-    """What is run: flags of train.py, or of peer.py, or the methods whose models tools/ensemble.py averages."""
+    """What is run: train.py, peer.py, or tools/ensemble.py on other methods' models; train.py may learn from those too."""
 
     about: str
     flags: tuple[str, ...] = ()
     program: str = "train"  # zero-shot, train, peer, ensemble
     adapted: bool = False  # start from the language model that tools/pretrain.py adapted to data.txt
-    members: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()  # methods whose models are averaged: an ensemble, or the --teacher of train.py
     passes: float = 1.0  # times the work of a plain run, for the estimate alone
+
+    @property
+    def level(self) -> int:
+        """How many rounds of other methods have to be there before it."""
+        return 1 + max(METHODS[name].level for name in self.members) if self.members else 0
 
 
 def prompt(about: str, *flags: str, **settings) -> Method:
@@ -80,10 +87,18 @@ METHODS: dict[str, Method] = {
     "prompt-prototype": prompt("prototypical head", "--verbalizer", "prototype", passes=2),
     "prompt-calibrated": prompt("calibrated before the first step", "--calibrate", passes=2),
     "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True, passes=2),
-    "self-trained": prompt("pseudo-labels for data.txt", "--unlabeled_file", "{data_dir}/data.txt", passes=8),
-    "ensemble": Method(
-        "mean probabilities of five models of one seed", (), "ensemble",
-        members=("prompt", "prompt-plain", "prompt-hard", "prompt-words", "prompt-behind"), passes=0,
+    "self-trained": prompt("pseudo-labels for data.txt", *UNLABELLED, passes=8),
+    "ensemble": Method("mean probabilities of five prompts of one seed", (), "ensemble", members=FIVE),
+    "student": prompt("the defaults; these five label data.txt", *UNLABELLED, members=FIVE, passes=6),
+    "student-words": prompt(
+        "one mask, " + WORDS + "; they label it", *UNLABELLED, "--prompt", WORDS, members=FIVE, passes=6
+    ),
+    "student-behind": prompt(
+        "two masks behind; they label it", *UNLABELLED, "--prompt", BEHIND, members=FIVE, passes=6
+    ),
+    "students": Method(
+        "mean probabilities of the three students", (), "ensemble",
+        members=("student", "student-words", "student-behind"),
     ),
     "peer": Method(
         "paddlenlp.prompt at our learning rates", ("--learning_rate", "2e-4", "--ppt_learning_rate", "2e-3"), "peer"
@@ -146,7 +161,7 @@ class Benchmark:
                         continue  # nothing in it depends on the seed
                     jobs.append(Job(name, None if METHODS[name].program == "zero-shot" else shots, seed))
         jobs = list(dict.fromkeys(jobs))
-        return sorted(jobs, key=lambda job: METHODS[job.method].program == "ensemble")  # when their members are there
+        return sorted(jobs, key=lambda job: METHODS[job.method].level)
 
     def missing(self) -> list[Job]:
         return [job for job in self.jobs() if self.read(job) is None]
@@ -204,10 +219,8 @@ class Benchmark:
     # -- runs ---------------------------------------------------------------------------------------------------------
 
     def run_all(self) -> None:
-        for program in ("train", "ensemble"):  # an ensemble needs the models of the others
-            jobs = [
-                job for job in self.missing() if (METHODS[job.method].program == "ensemble") == (program == "ensemble")
-            ]
+        for level in sorted({METHODS[job.method].level for job in self.missing()}):
+            jobs = [job for job in self.missing() if METHODS[job.method].level == level]
             if any(METHODS[job.method].adapted for job in jobs):
                 self._adapt()
             left = list(jobs)
@@ -234,13 +247,14 @@ class Benchmark:
             found = json.loads(output.read_text("utf-8"))
             dev, test = found["dev"], found["test"]
         else:
+            members = [str(self.models / Job(name, job.shots, job.seed).name) for name in method.members]
             if method.program == "ensemble":
-                members = [str(self.models / Job(name, job.shots, job.seed).name) for name in method.members]
                 common = ["--members", *members, "--data_dir", self.args.data_dir, "--do_eval", "--do_predict"]
                 self._call("tools/ensemble.py", [*common, "--output_dir", str(folder)])
             else:
                 train = ["--do_train", *shots] if method.program == "train" else []
-                common = [*train, "--do_eval", "--do_predict", *self._data_flags(method.adapted)]
+                taught = ["--teacher", *members] if members else []
+                common = [*train, *taught, "--do_eval", "--do_predict", *self._data_flags(method.adapted)]
                 self._call("train.py", [*common, "--seed", str(job.seed), "--output_dir", str(folder), *flags])
             name = "ensemble_results.json" if method.program == "ensemble" else "all_results.json"
             found = json.loads((folder / name).read_text("utf-8"))
