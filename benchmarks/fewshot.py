@@ -239,7 +239,9 @@ class Benchmark:
         if method.program == "peer":
             folder.mkdir(parents=True, exist_ok=True)
             output = folder / "peer.json"
-            common = ["--data_dir", self.args.data_dir, "--model", self.args.peer_model, "--seed", str(job.seed)]
+            embedded = str(ROOT / "prompt_kit" / "models" / "mini_zh")
+            model = embedded if self.args.model_name_or_path == "mini_zh" else self.args.model_name_or_path
+            common = ["--data_dir", self.args.data_dir, "--model", model, "--seed", str(job.seed)]
             if job.shots:  # as many epochs as the others may have
                 steps = -(-job.shots * self._labels() // 16)
                 common += ["--max_steps", str(20 * steps), "--eval_steps", str(steps)]
@@ -429,8 +431,6 @@ def parse(argv):
     args.jobs = max(1, args.jobs or cores())
     if not args.list and not (Path(args.data_dir) / "train.txt").is_file():
         raise ConfigError(f"--data_dir {args.data_dir}: no train.txt there; expected a dataset folder (README, Data)")
-    embedded = ROOT / "prompt_kit" / "models" / "mini_zh"
-    args.peer_model = str(embedded) if args.model_name_or_path == "mini_zh" else args.model_name_or_path
     return args
 
 
