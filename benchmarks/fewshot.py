@@ -7,13 +7,14 @@ It says first how long it will take, shows every run, and may be stopped at any 
 Writes fewshot.json (every run), fewshot.md (the table) and, with several --shots, fewshot.png into --output_dir.
 
     python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results
-    python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results/shots --shots 1 2 4 8 16 --methods main
+    python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results --shots 1 2 4 8 all --methods main
     python benchmarks/fewshot.py --list
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import statistics
@@ -122,6 +123,8 @@ def main(argv=None):
         for name, method in METHODS.items():
             print(f"{name:28} {method.about}")
         return
+    if not (Path(args.data_dir) / "train.txt").is_file():
+        raise ConfigError(f"--data_dir {args.data_dir}: no train.txt there; expected a dataset folder (README, Data)")
     bench = Benchmark(args)
     bench.estimate()
     bench.run_all()
@@ -243,7 +246,7 @@ class Benchmark:
             model = embedded if self.args.model_name_or_path == "mini_zh" else self.args.model_name_or_path
             common = ["--data_dir", self.args.data_dir, "--model", model, "--seed", str(job.seed)]
             if job.shots:  # as many epochs as the others may have
-                steps = -(-job.shots * self._labels() // 16)
+                steps = -(-job.shots * count(Path(self.args.data_dir) / "label.txt") // 16)
                 common += ["--max_steps", str(20 * steps), "--eval_steps", str(steps)]
             self._call("benchmarks/peer.py", [*common, *shots, *flags, "--output", str(output)])
             found = json.loads(output.read_text("utf-8"))
@@ -273,10 +276,6 @@ class Benchmark:
             shutil.rmtree(folder, ignore_errors=True)
         return result
 
-    def _labels(self) -> int:
-        lines = (Path(self.args.data_dir) / "label.txt").read_text("utf-8-sig").splitlines()
-        return sum(1 for line in lines if line.strip())
-
     def _adapt(self) -> None:
         folder = self.folder / "adapted"
         if (folder / "model.safetensors").is_file():
@@ -299,6 +298,15 @@ class Benchmark:
         if done.returncode:
             told = done.stderr.strip().splitlines() or ["no message"]
             raise PromptKitError(f"{' '.join(command)} ended with code {done.returncode}: {told[-1]}")
+
+
+def count(path: Path) -> int:
+    """Lines that are not blank."""
+    return sum(1 for line in path.read_text("utf-8-sig").splitlines() if line.strip())
+
+
+def number_of_shots(text: str) -> Optional[int]:
+    return None if text == "all" else int(text)
 
 
 def cores() -> int:
@@ -325,7 +333,7 @@ def clock(seconds: float) -> str:
 def summarise(results: list[dict]) -> list[dict]:
     """Mean and sample standard deviation of each method and number of shots, in the order of METHODS."""
     rows = []
-    for shots in sorted({result["shots"] for result in results}, key=lambda shots: shots or 0):
+    for shots in sorted({result["shots"] for result in results}, key=lambda shots: shots or math.inf):
         for name in METHODS:
             runs = [result for result in results if (result["method"], result["shots"]) == (name, shots)]
             if not runs:
@@ -371,27 +379,32 @@ def write_report(args, results: list[dict]) -> None:
         with replace_file(folder / name) as staging:
             staging.write_text(text, encoding="utf-8")
     print(f"\n{machine()}; seeds {' '.join(map(str, args.seeds))}\n\n{table}")
-    if len({row["shots"] for row in rows} - {None}) > 1:
-        plot(rows, folder / "fewshot.png")
+    if len({row["shots"] for row in rows if METHODS[row["method"]].program != "zero-shot"}) > 1:
+        plot(
+            rows,
+            count(Path(args.data_dir) / "train.txt") / count(Path(args.data_dir) / "label.txt"),
+            folder / "fewshot.png",
+        )
 
 
-def plot(rows: list[dict], path: Path) -> None:
-    """Test accuracy against shots, a line a method, with the standard deviation over seeds."""
+def plot(rows: list[dict], most: float, path: Path) -> None:
+    """Test accuracy against shots, a line a method, with the standard deviation over seeds; `most` shots are all."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    rows = [{**row, "shots": row["shots"] or most} for row in rows if METHODS[row["method"]].program != "zero-shot"]
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for name in dict.fromkeys(row["method"] for row in rows if row["shots"]):
-        points = sorted((row for row in rows if row["method"] == name and row["shots"]), key=lambda row: row["shots"])
+    for name in dict.fromkeys(row["method"] for row in rows):
+        points = sorted((row for row in rows if row["method"] == name), key=lambda row: row["shots"])
         axes.errorbar(
             [row["shots"] for row in points], [100 * row["test"] for row in points],
             yerr=[100 * row["test_std"] for row in points], marker="o", capsize=3, label=name,
         )  # fmt: skip
     axes.set_xscale("log", base=2)
-    shots = sorted({row["shots"] for row in rows if row["shots"]})
-    axes.set_xticks(shots, [str(one) for one in shots])
+    shots = sorted({row["shots"] for row in rows})
+    axes.set_xticks(shots, [f"{one:g}" for one in shots])
     axes.set(xlabel="labelled examples a class", ylabel="test accuracy, %")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -417,7 +430,9 @@ def parse(argv):
     parser.add_argument("--output_dir", default="fewshot", help="where runs and tables go")
     parser.add_argument("--methods", nargs="+", default=["all"], help="names of --list, or all, or main (for a plot)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    parser.add_argument("--shots", nargs="+", type=int, help="examples a class (default: all of train.txt)")
+    parser.add_argument(
+        "--shots", nargs="+", type=number_of_shots, help="examples a class, or all of train.txt (default: all)"
+    )
     parser.add_argument("--model_name_or_path", default="mini_zh", help="language model of every method")
     parser.add_argument("--jobs", type=int, help="runs at a time (default: one a core, with one thread each)")
     parser.add_argument("--list", action="store_true", help="show the methods and stop")
@@ -429,8 +444,6 @@ def parse(argv):
         if absent := [one for one in METHODS[name].members if one not in args.methods]:
             raise ConfigError(f"--methods {name} needs the models of {', '.join(absent)}: add them")
     args.jobs = max(1, args.jobs or cores())
-    if not args.list and not (Path(args.data_dir) / "train.txt").is_file():
-        raise ConfigError(f"--data_dir {args.data_dir}: no train.txt there; expected a dataset folder (README, Data)")
     return args
 
 

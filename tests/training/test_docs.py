@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-READMES = ("README.md", "README_zh.md", "data/tnews/README.md", "CONTRIBUTING.md", "docs/scale.md")
+READMES = ("README.md", "README_zh.md", "data/tnews/README.md", "CONTRIBUTING.md", "docs/scale.md", "docs/methods.md")
 
 
 def commands(root):

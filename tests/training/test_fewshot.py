@@ -67,7 +67,7 @@ def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_prob
 
 def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
     members = list(fewshot.METHODS["ensemble"].members)
-    flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "1", "--shots", "1", "2"]
+    flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "1", "--shots", "1", "all"]
     jobs = fewshot.Benchmark(fewshot.parse([*flags, "--methods", "ensemble", "zero-shot", *members])).jobs()
     assert [job.method for job in jobs].count("zero-shot") == 1
     assert [job.method for job in jobs[-4:]] == ["ensemble"] * 4
@@ -84,7 +84,7 @@ def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
 )
 def test_mistakes(data, flags, told):
     with pytest.raises(ConfigError, match=told):
-        fewshot.parse(["--data_dir", str(data), *flags])
+        fewshot.main(["--data_dir", str(data), *flags])
 
 
 def test_means_and_deviations_by_hand():
@@ -105,9 +105,9 @@ def test_means_and_deviations_by_hand():
 
 def test_the_plot_is_a_picture(tmp_path):
     rows = [
-        {"method": name, "shots": shots, "test": 0.1 * shots, "test_std": 0.01}
+        {"method": name, "shots": shots, "test": 0.1 * (shots or 6), "test_std": 0.01}
         for name in ("prompt", "finetune")
-        for shots in (1, 2, 4)
+        for shots in (1, 2, 4, None)
     ]
-    fewshot.plot(rows, tmp_path / "plot.png")
+    fewshot.plot(rows, 16.0, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
