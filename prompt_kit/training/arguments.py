@@ -38,6 +38,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         per_device_train_batch_size=8,
         per_device_eval_batch_size=32,
     ),
+    # What docs/methods.md found best for one model: it learns from five on the unlabelled texts of the data folder.
+    "best": dict(unlabeled_file="{data_dir}/data.txt", num_teachers=5),
 }
 
 
@@ -189,6 +191,9 @@ class PromptTrainingArguments(TrainingArguments):
         "trained or exported folders whose mean probabilities label the texts, in place of a first model trained here",
         "self",
     )
+    num_teachers: int = _flag(
+        0, "first train so many models, of seeds from --seed on, whose mean probabilities label the texts", "self"
+    )
     num_generations: int = _flag(1, "models to train after the first, each on the labels of the one before", "self")
     pseudo_label_selection: str = _flag(
         "all",
@@ -249,7 +254,8 @@ class PromptTrainingArguments(TrainingArguments):
             "save_steps", "logging_steps", "num_generations", "pseudo_labels_per_class",
         )  # fmt: skip
         not_negative = ("alpha_rdrop", "alpha_rgl", "alpha_prototype", "ppt_weight_decay", "weight_decay",
-                        "early_stopping_patience", "warmup_steps", "warmup_ratio", "max_grad_norm", "seed")  # fmt: skip
+                        "early_stopping_patience", "warmup_steps", "warmup_ratio", "max_grad_norm", "seed",
+                        "num_teachers")  # fmt: skip
         for names, fits, wanted in (
             (positive, lambda value: value > 0, "above 0"),
             (at_least_one, lambda value: value >= 1, "at least 1"),
@@ -276,6 +282,11 @@ class PromptTrainingArguments(TrainingArguments):
         if self.metric_for_best_model.replace("eval_", "", 1) not in ("accuracy", "macro_f1", "loss"):
             raise ConfigError(
                 f"--metric_for_best_model {self.metric_for_best_model}: expected accuracy, macro_f1 or loss"
+            )
+        if self.teacher and self.num_teachers:
+            raise ConfigError(
+                f"--teacher {' '.join(self.teacher)} contradicts --num_teachers {self.num_teachers}; give the teachers or train "
+                "them here"
             )
         if self.optim != "adamw":
             raise ConfigError(f"--optim {self.optim}: only adamw is supported")

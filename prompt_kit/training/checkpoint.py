@@ -135,9 +135,14 @@ def generation_folder(folder: Path, number: int) -> Path:
     return Path(folder) / f"generation-{number}"
 
 
+def teacher_folder(folder: Path, number: int) -> Path:
+    """Where teacher `number` of a self-training run has its own run."""
+    return Path(folder) / f"teacher-{number}"
+
+
 def run_folders(folder: Path) -> list[Path]:
     """All folders that a run leaves in its output_dir, but logs and the export."""
-    generations = [path for path in Path(folder).glob("generation-*") if re.fullmatch(r"generation-\d+", path.name)]
+    generations = [path for path in Path(folder).glob("*-*") if re.fullmatch(r"(generation|teacher)-\d+", path.name)]
     return [*checkpoints(folder), *generations, *([Path(folder) / START] if is_self_training(folder) else [])]
 
 

@@ -89,6 +89,11 @@ def parse_arguments(
     if ignored and paddle.distributed.get_rank() == 0:
         logger.warning("ignored, since it follows from the other flags or from the machine: %s", ", ".join(ignored))
     values = {**PRESETS.get(given.get("preset"), {}), **{k: v for k, v in given.items() if k not in DERIVED}}
+    if given.get("preset") == "best":
+        folder = given.get("data_dir", DataArguments.data_dir)
+        values["unlabeled_file"] = given.get("unlabeled_file", values["unlabeled_file"].format(data_dir=folder))
+        if "teacher" in given and "num_teachers" not in given:
+            del values["num_teachers"]
     if "num_train_epochs" in given and "max_steps" not in given:
         values.pop("max_steps", None)  # a preset's, which would win over the epochs that are asked for
     if "eval_steps" in values:
@@ -111,7 +116,7 @@ def parse_arguments(
             f"--num_shots {given['num_shots']} draws from train.txt, but nothing is trained; add --do_train"
         )
 
-    _check_self_training(given)
+    _check_self_training({**given, "unlabeled_file": values.get("unlabeled_file")})
 
     def make(arguments):
         names = {item.name for item in dataclasses.fields(arguments)}

@@ -5,7 +5,8 @@ probabilities that generation g - 1 gives their labels as targets, and starts fr
 a mistake of one generation is not kept by the next. Targets are probabilities and not labels, since a few-shot model is
 often wrong but less often sure. The generation with the best dev score is the model that training ends with.
 
-Given teachers, their mean probabilities label the texts and generation 0 is not trained.
+With several teachers, trained here from different seeds or given, their mean probabilities label the texts in place of
+generation 0's. They do not compete with the generations for the best dev score: the best of many is the luckiest.
 
 Source: PET and iPET, Schick & Schütze, Exploiting Cloze Questions for Few Shot Text Classification, EACL 2021
 (arXiv:2001.07676): soft labels as in section 3.3, generations as in 3.4, with one model a generation. Several teachers
@@ -35,7 +36,7 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.metrics import softmax
 from prompt_kit.training.arguments import PromptTrainingArguments
 from prompt_kit.training.batching import EncodedDataset
-from prompt_kit.training.checkpoint import START, STATE_FILE, checkpoints, generation_folder
+from prompt_kit.training.checkpoint import START, STATE_FILE, checkpoints, generation_folder, teacher_folder
 from prompt_kit.training.classifier import TextClassifier, write_json
 from prompt_kit.training.pseudo_labels import PseudoLabel, choose, write_pseudo_labels
 from prompt_kit.training.results import Results
@@ -43,9 +44,17 @@ from prompt_kit.training.trainer import PromptTrainer
 
 logger = logging.getLogger(__name__)
 
+_NOTHING = (np.arange(0), np.empty((0, 0)))  # no rows, and no probabilities
 PSEUDO_LABELS_FILE = "pseudo_labels.tsv"
 _SETTINGS_FILE = "self_training.json"
-_SETTINGS = ("seed", "teacher", "pseudo_label_selection", "pseudo_labels_per_class", "pseudo_label_threshold")
+_SETTINGS = (
+    "seed",
+    "teacher",
+    "num_teachers",
+    "pseudo_label_selection",
+    "pseudo_labels_per_class",
+    "pseudo_label_threshold",
+)
 
 
 class SelfTrainer(PromptTrainer):
@@ -87,20 +96,16 @@ class SelfTrainer(PromptTrainer):
             CheckpointError: the run to go on with has other texts or settings.
             ConfigError: the teachers are not sure enough of any text.
         """
-        first = 1 if self.args.teacher else 0
-        labelled = self._label_texts(1) if first else None  # before anything is written
-        if labelled is not None and not len(labelled[0]):
-            raise ConfigError(
-                f"--pseudo_label_threshold {self.args.pseudo_label_threshold}: the teachers give no text a label with that "
-                "probability; lower it"
-            )
+        # given teachers label before anything is written
+        taught = self._label_by_teachers(self.args.teacher) if self.args.teacher else None
         self._begin(resume_from_checkpoint)
+        if self.args.num_teachers:
+            taught = self._label_by_teachers(self._train_teachers())
         runs: list[dict[str, Any]] = []
         taken: list[PseudoLabel] = []
-        for number in range(first, self.args.num_generations + 1):
-            nothing = (np.arange(0), np.empty((0, 0)))
-            rows, probabilities = labelled or (self._label_texts(number) if number else nothing)
-            labelled = None
+        for number in range(1 if taught else 0, self.args.num_generations + 1):
+            rows, probabilities = taught or (self._label_texts(number) if number else _NOTHING)
+            taught = None
             if number and not len(rows):
                 logger.warning("no text is labelled with the threshold's probability: no generation %d", number)
                 break
@@ -138,13 +143,31 @@ class SelfTrainer(PromptTrainer):
                     "with the flags and files that it was started with"
                 )
 
+    def _train_teachers(self) -> list[str]:
+        """Train the models of seed, seed + 1, … on the labelled examples alone. Returns their folders."""
+        folders = [teacher_folder(self._folder, number) for number in range(self.args.num_teachers)]
+        for number, folder in enumerate(folders):
+            self._train_in(folder, self.args.seed + number, *_NOTHING, {"teacher": number})
+        return [str(folder) for folder in folders]
+
+    def _label_by_teachers(self, folders: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """As _label_texts, by the mean of the models' probabilities. One model is in memory at a time."""
+        teachers = open_teachers(folders, self.model)
+        found = [teacher.probabilities(self._unlabelled.examples, 32) for teacher in teachers]
+        rows, probabilities = self._choose(average(found, [1 / len(found)] * len(found)), 1)
+        if not len(rows):
+            raise ConfigError(
+                f"--pseudo_label_threshold {self.args.pseudo_label_threshold}: the teachers give no text a label with that "
+                "probability; lower it"
+            )
+        return rows, probabilities
+
     def _label_texts(self, generation: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of the unlabelled texts to train on, and what the generation before makes of all texts, [N, C]."""
+        return self._choose(softmax(self.predict_logits(self._unlabelled)), generation)
+
+    def _choose(self, probabilities: np.ndarray, generation: int) -> tuple[np.ndarray, np.ndarray]:
         args, labels = self.args, self.model.verbalizer.labels
-        if generation == 1 and args.teacher:
-            probabilities = self._ask_teachers()
-        else:
-            probabilities = softmax(self.predict_logits(self._unlabelled))
         rows = choose(
             probabilities, args.pseudo_label_selection, args.pseudo_labels_per_class, args.pseudo_label_threshold
         )
@@ -154,13 +177,6 @@ class SelfTrainer(PromptTrainer):
             ", ".join(f"{label} {count}" for label, count in zip(labels, counts)),
         )  # fmt: skip
         return rows, probabilities
-
-    def _ask_teachers(self) -> np.ndarray:
-        """The mean of the teachers' probabilities of all texts, [N, C]. One teacher is in memory at a time."""
-        found = [
-            teacher.probabilities(self._unlabelled.examples, 32) for teacher in open_teachers(self.args, self.model)
-        ]
-        return average(found, [1 / len(found)] * len(found))
 
     def _pseudo_label(self, row: int, probabilities: np.ndarray, generation: int) -> PseudoLabel:
         best = int(probabilities.argmax())
@@ -180,15 +196,21 @@ class SelfTrainer(PromptTrainer):
         return EncodedDataset(examples, self.model.prompt_tokenizer, ids, targets)
 
     def _train_generation(self, number: int, rows: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-        """Train a generation, unless that is done, and leave its weights in the model. Returns its metrics."""
-        folder = generation_folder(self._folder, number)
-        results = Results(str(folder), {**self._info, "generation": number, "pseudo_labels": len(rows)})
+        about = {"generation": number, "pseudo_labels": len(rows)}
+        return self._train_in(generation_folder(self._folder, number), self.args.seed, rows, probabilities, about)
+
+    def _train_in(
+        self, folder: Path, seed: int, rows: np.ndarray, probabilities: np.ndarray, about: dict[str, int]
+    ) -> dict[str, Any]:
+        """Train a model in a folder, unless that is done, and leave its weights in the model. Returns its metrics."""
+        results = Results(str(folder), {**self._info, "seed": seed, **about})
         if (folder / "eval_results.json").is_file():
-            logger.info("generation %d: trained already, in %s", number, folder)
+            logger.info("%s: trained already", folder)
             self.model.load_weights(folder)
             return results.read()
         args = copy.copy(self.args)
-        args.output_dir, args.logging_dir = str(folder), str(Path(self.args.logging_dir) / folder.name)
+        args.seed, args.output_dir = seed, str(folder)
+        args.logging_dir = str(Path(self.args.logging_dir) / folder.name)
         # a model of its own: Paddle's data parallel training cannot wrap one's parameters twice
         model = type(self.model).from_pretrained(self._folder / START)
         trainer = PromptTrainer(model, args, self._examples(rows, probabilities), self.eval_dataset)
@@ -226,9 +248,9 @@ class SelfTrainer(PromptTrainer):
             paddle.distributed.barrier()
 
 
-def open_teachers(args: PromptTrainingArguments, model: TextClassifier) -> list[Member]:
-    """The folders of --teacher, unloaded. BundleError or ConfigError for one that is no model of the same labels."""
-    teachers = [open_member("teacher", path) for path in args.teacher or ()]
+def open_teachers(folders: Sequence[str], model: TextClassifier) -> list[Member]:
+    """The models, not loaded yet. BundleError or ConfigError for a folder that holds none of the same labels."""
+    teachers = [open_member("teacher", path) for path in folders]
     for teacher in teachers:
         check_same_labels(model.verbalizer.labels, "the model to train", teacher.verbalizer.labels, str(teacher.folder))
     return teachers

@@ -99,7 +99,7 @@ def make_trainer(
 ) -> PromptTrainer:
     """A PromptTrainer, or with `--unlabeled_file` one that trains in generations."""
     if args.do_train and args.unlabeled_file is not None:
-        open_teachers(args, model)  # says what is wrong with them before anything is trained
+        open_teachers(args.teacher or (), model)  # says what is wrong with them before anything is trained
         return SelfTrainer(model, args, dataset.train, dataset.dev, dataset.to_pseudo_label, info)
     return PromptTrainer(model, args, train_dataset=dataset.train, eval_dataset=dataset.dev)
 

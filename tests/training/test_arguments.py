@@ -227,6 +227,15 @@ def test_preset_example_is_the_articles_command():
             assert getattr(args, item.name) == getattr(theirs, item.name), item.name
 
 
+def test_preset_best_learns_from_the_folders_own_texts():
+    args = training("--preset best --do_train --do_eval --data_dir some/where")
+    assert (args.unlabeled_file, args.num_teachers) == ("some/where/data.txt", 5)
+    args = training("--preset best --do_train --do_eval --teacher a b --num_generations 2 --unlabeled_file texts.txt")
+    assert (args.unlabeled_file, args.teacher, args.num_teachers) == ("texts.txt", ["a", "b"], 0)
+    with pytest.raises(ConfigError, match="add --do_train --do_eval"):
+        training("--preset best --do_eval")
+
+
 def test_flags_override_the_preset():
     model, _, args = parse("--preset example --prompt 主题 --eval_steps 20 --use_rdrop False --soft_encoder mlp")
     assert (model.prompt, model.soft_encoder) == ("主题", "mlp")

@@ -363,6 +363,23 @@ def test_teachers_label_in_place_of_generation_0(train, uninterrupted, tmp_path)
     assert same(saved_weights(tmp_path / "alone"), saved_weights(uninterrupted / "generation-1"))
 
 
+def test_teachers_of_several_seeds(train, uninterrupted, tmp_path, monkeypatch):
+    """They are plain runs of seeds 42 and 43, and label as if they had been given; a kill among them changes nothing."""
+    folder = tmp_path / "run"
+    train(f"--num_teachers 2 --output_dir {folder}")
+    assert not (folder / "generation-0").exists()
+    assert same(saved_weights(folder / "teacher-0"), saved_weights(uninterrupted / "generation-0"))
+    assert not same(saved_weights(folder / "teacher-1"), saved_weights(folder / "teacher-0"))
+    train(f"--teacher {folder / 'teacher-0'} {folder / 'teacher-1'} --output_dir {tmp_path / 'given'}")
+    assert same(saved_weights(tmp_path / "given"), saved_weights(folder))
+    assert table(tmp_path / "given" / "pseudo_labels.tsv") == table(folder / "pseudo_labels.tsv")
+
+    shutil.rmtree(folder / "generation-1")
+    shutil.rmtree(folder / "teacher-1")
+    train(f"--num_teachers 2 --output_dir {folder} --resume_from_checkpoint {folder}", model=None)
+    assert same(saved_weights(tmp_path / "given"), saved_weights(folder))
+
+
 def test_a_teacher_of_other_labels(train, tmp_path, uninterrupted):
     teacher = shutil.copytree(uninterrupted / "generation-0", tmp_path / "teacher")
     config = read(teacher / "prompt_config.json")
@@ -401,6 +418,7 @@ def test_teachers_that_are_sure_of_nothing(train, uninterrupted, tmp_path):
         ("--do_train no", "add --do_train --do_eval"),
         ("--unlabeled_file None --num_generations 2", "--num_generations 2 is for self-training; add --unlabeled_file"),
         ("--unlabeled_file None --teacher a b", "--teacher a b is for self-training; add --unlabeled_file"),
+        ("--teacher a --num_teachers 2", "--teacher a contradicts --num_teachers 2"),
         ("--teacher /no/model", "--teacher /no/model: "),
         ("--unlabeled_file /no/texts.txt", "/no/texts.txt: no such file"),
     ],
