@@ -331,8 +331,12 @@ def clock(seconds: float) -> str:
 
 
 def summarise(results: list[dict]) -> list[dict]:
-    """Mean and sample standard deviation of each method and number of shots, in the order of METHODS."""
+    """Mean and sample standard deviation of each method and number of shots, in the order of METHODS.
+
+    "behind" is in how many runs, of how many, the test accuracy is below that of the default prompt of the same seed.
+    """
     rows = []
+    default = {(one["shots"], one["seed"]): one["test"] for one in results if one["method"] == "prompt"}
     for shots in sorted({result["shots"] for result in results}, key=lambda shots: shots or math.inf):
         for name in METHODS:
             runs = [result for result in results if (result["method"], result["shots"]) == (name, shots)]
@@ -345,6 +349,9 @@ def summarise(results: list[dict]) -> list[dict]:
                 row[f"{split}_std"] = statistics.stdev(values) if len(values) > 1 else 0.0
             row["tests"] = [one["test"] for one in runs]
             row["seeds"] = [one["seed"] for one in runs]
+            pairs = [(one["test"], default.get((shots, one["seed"]))) for one in runs]
+            pairs = [pair for pair in pairs if name != "prompt" and pair[1] is not None]
+            row["behind"] = [sum(own < other for own, other in pairs), len(pairs)]
             row["seconds"] = statistics.mean(one["seconds"] for one in runs)
             rows.append(row)
     return rows
@@ -352,13 +359,14 @@ def summarise(results: list[dict]) -> list[dict]:
 
 def markdown(rows: list[dict]) -> str:
     """The table; the methods that were not trained have one run, since nothing in them depends on the seed."""
-    lines = ["| method | shots | dev | test | each run's test | s |", "|---|---|---|---|---|---|"]
+    lines = ["| method | shots | dev | test | each run's test | behind `prompt` | s |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         spread = {split: f" ± {100 * row[split + '_std']:.1f}" if row["runs"] > 1 else "" for split in ("dev", "test")}
         each = " ".join(f"{100 * value:.1f}" for value in row["tests"])
+        behind = "{} of {}".format(*row["behind"]) if row["behind"][1] else ""
         lines.append(
             f"| `{row['method']}` {row['about']} | {row['shots'] or 'all'} | {100 * row['dev']:.1f}{spread['dev']} | "
-            f"{100 * row['test']:.1f}{spread['test']} | {each} | {row['seconds']:.0f} |"
+            f"{100 * row['test']:.1f}{spread['test']} | {each} | {behind} | {row['seconds']:.0f} |"
         )
     return "\n".join(lines) + "\n"
 

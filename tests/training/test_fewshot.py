@@ -92,15 +92,20 @@ def test_means_and_deviations_by_hand():
         {"method": "prompt", "shots": 4, "seed": seed, "flags": [], "dev": dev, "test": test, "seconds": 10.0}
         for seed, (dev, test) in enumerate([(0.4, 0.3), (0.5, 0.5), (0.6, 0.4)])
     ]
-    runs.append({**runs[0], "method": "finetune", "shots": 2})
-    two, four = fewshot.summarise(runs)
+    runs += [{**runs[0], "method": "finetune", "shots": 2}]
+    runs += [
+        {**runs[0], "method": "finetune", "seed": seed, "test": test} for seed, test in ((0, 0.4), (1, 0.2), (7, 0))
+    ]
+    two, behind, four = fewshot.summarise(runs)
+    assert (two["behind"], behind["behind"], four["behind"]) == ([0, 0], [1, 2], [0, 0])  # no prompt has seed 7
     assert (two["shots"], two["runs"], two["test_std"]) == (2, 1, 0.0)
     assert (four["dev"], four["test"]) == (pytest.approx(0.5), pytest.approx(0.4))
     assert four["test_std"] == pytest.approx(0.1)  # of a sample: sqrt((0.01 + 0.01 + 0) / 2)
     about = fewshot.METHODS["prompt"].about
-    assert f"| `prompt` {about} | 4 | 50.0 ± 10.0 | 40.0 ± 10.0 | 30.0 50.0 40.0 | 10 |" in fewshot.markdown(
+    assert f"| `prompt` {about} | 4 | 50.0 ± 10.0 | 40.0 ± 10.0 | 30.0 50.0 40.0 |  | 10 |" in fewshot.markdown(
         [two, four]
     )
+    assert " | 1 of 2 | 10 |\n" in fewshot.markdown([behind])
 
 
 def test_the_plot_is_a_picture(tmp_path):
