@@ -8,7 +8,15 @@ import shlex
 
 import pytest
 
-READMES = ("README.md", "README_zh.md", "data/tnews/README.md", "CONTRIBUTING.md", "docs/scale.md", "docs/methods.md")
+READMES = (
+    "README.md",
+    "README_zh.md",
+    "data/tnews/README.md",
+    "CONTRIBUTING.md",
+    "docs/scale.md",
+    "docs/methods.md",
+    "docs/speed.md",
+)
 
 
 def commands(root):
