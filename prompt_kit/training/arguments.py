@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Optional
 
 import paddle
 from paddlenlp.trainer import IntervalStrategy, TrainingArguments
@@ -14,33 +14,13 @@ from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt_tokenizer import TRUNCATE_MODES
 from prompt_kit.training.heads import HEADS
-from prompt_kit.training.modeling import PLAIN_PROMPT
+from prompt_kit.training.presets import PRESETS
 from prompt_kit.training.pseudo_labels import SELECTIONS
 
 logger = logging.getLogger(__name__)
 
 METHODS = ("prompt", "finetune")
 ENCODERS = ("lstm", "mlp", "none")
-
-# The settings of PaddleNLP's few-shot example, as its article runs it.
-PRESETS: dict[str, dict[str, Any]] = {
-    "example": dict(
-        prompt=PLAIN_PROMPT,
-        soft_encoder="lstm",
-        encoder_hidden_size=200,
-        max_seq_length=128,
-        learning_rate=3e-5,
-        ppt_learning_rate=3e-4,
-        use_rdrop=True,
-        max_steps=1000,
-        eval_steps=10,
-        logging_steps=5,
-        per_device_train_batch_size=8,
-        per_device_eval_batch_size=32,
-    ),
-    # What docs/methods.md found best for one model: it learns from five on the unlabelled texts of the data folder.
-    "best": dict(unlabeled_file="{data_dir}/data.txt", num_teachers=5),
-}
 
 
 def _none_string(text: str) -> str:

@@ -14,7 +14,8 @@ import paddle
 
 from prompt_kit.cli import ArgumentParser
 from prompt_kit.errors import ConfigError
-from prompt_kit.training.arguments import PRESETS, DataArguments, ModelArguments, PromptTrainingArguments
+from prompt_kit.training.arguments import DataArguments, ModelArguments, PromptTrainingArguments
+from prompt_kit.training.presets import preset_values
 
 logger = logging.getLogger(__name__)
 
@@ -88,14 +89,8 @@ def parse_arguments(
     ignored = [f"--{name}" for name in DERIVED if name in given]
     if ignored and paddle.distributed.get_rank() == 0:
         logger.warning("ignored, since it follows from the other flags or from the machine: %s", ", ".join(ignored))
-    values = {**PRESETS.get(given.get("preset"), {}), **{k: v for k, v in given.items() if k not in DERIVED}}
-    if given.get("preset") == "best":
-        folder = given.get("data_dir", DataArguments.data_dir)
-        values["unlabeled_file"] = given.get("unlabeled_file", values["unlabeled_file"].format(data_dir=folder))
-        if "teacher" in given and "num_teachers" not in given:
-            del values["num_teachers"]
-    if "num_train_epochs" in given and "max_steps" not in given:
-        values.pop("max_steps", None)  # a preset's, which would win over the epochs that are asked for
+    preset = preset_values(given, given.get("data_dir", DataArguments.data_dir))
+    values = {**preset, **{name: value for name, value in given.items() if name not in DERIVED}}
     if "eval_steps" in values:
         values.setdefault("evaluation_strategy", "steps")
     if "logging_steps" in values:

@@ -15,8 +15,9 @@ from paddlenlp.trainer import TrainingArguments
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.training import command_line
-from prompt_kit.training.arguments import PRESETS, PromptTrainingArguments
+from prompt_kit.training.arguments import PromptTrainingArguments
 from prompt_kit.training.command_line import DERIVED, build_parser, parse_arguments
+from prompt_kit.training.presets import PRESETS
 
 PROMPT = "这条新闻标题的主题是"
 # The two commands of the article on PaddleNLP's few-shot example.
