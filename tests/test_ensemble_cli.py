@@ -193,7 +193,7 @@ def test_other_labels(tool, tmp_path):
         ("--members a b c --do_eval --best 1", "expected 2 to 3"),
         ("--members a b --do_eval --batch_size 0", "--batch_size"),
         ("--members a . --do_eval", "no prompt_config.json in .*train.py finished"),
-        ("--members a nowhere/x --do_eval", "no exported model at .*nowhere"),
+        ("--members a nowhere/x --do_eval", "--members nowhere/x: no prompt_config.json in .*nowhere"),
     ],
 )
 def test_mistakes(tool, arguments, says):
