@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _GPU_RECIPE = 'pip uninstall -y onnxruntime onnxruntime-gpu && pip install ".[infer-gpu]"'
+# More than this in one call makes a CPU no faster, but its activations leave the cache and fill the memory: docs/speed.md.
+_CPU_TOKENS = 768
 _WARNINGS, _SILENT = 2, 4  # onnxruntime's severities; what CUDA lacks is reported in a line of ours
 
 
@@ -52,12 +55,22 @@ class OnnxModel:
     def probabilities(self, examples: Sequence[Example], batch_size: int) -> np.ndarray:
         """[N, C] float64, in the order of the examples; neighbours in length share a batch."""
         features = self.prompt_tokenizer.encode_many(examples)
-        order = sorted(range(len(features)), key=lambda place: len(features[place].input_ids))
         probabilities = np.empty((len(features), len(self.config.labels)))
-        for start in range(0, len(order), batch_size):
-            places = order[start : start + batch_size]
+        for places in self._batches([len(one.input_ids) for one in features], batch_size):
             probabilities[places] = softmax(self.logits([features[place] for place in places]))
         return probabilities
+
+    def _batches(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+        """The places of each batch, shortest first; on a CPU, of no more than _CPU_TOKENS tokens with its padding."""
+        most = _CPU_TOKENS if self.device == "cpu" else math.inf
+        batch: list[int] = []
+        for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+            if len(batch) == batch_size or (batch and (len(batch) + 1) * lengths[place] > most):
+                yield batch
+                batch = []
+            batch.append(place)
+        if batch:
+            yield batch
 
     def logits(self, features: Sequence[Features]) -> np.ndarray:
         """Label logits [B, C] float32 of one batch."""

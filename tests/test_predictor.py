@@ -76,6 +76,31 @@ def test_batches_are_of_similar_lengths(predictor, monkeypatch):
     assert shapes == [[5, 6], [12, 13]]  # [CLS] text 是 [MASK] [SEP]
 
 
+def test_a_cpu_gets_no_more_tokens_at_a_time_than_fit_its_cache(predictor, monkeypatch):
+    sizes = []
+    logits = OnnxModel.logits
+
+    def watched(self, features):
+        sizes.append((len(features), max(len(one.input_ids) for one in features)))
+        return logits(self, features)
+
+    monkeypatch.setattr(OnnxModel, "logits", watched)
+    monkeypatch.setattr("prompt_kit.onnx_model._CPU_TOKENS", 24)
+    texts = ["球" * length for length in (8, 8, 1, 1, 1, 2, 8)]  # of 5, 6 and 12 tokens
+    expected = [one.score for one in predictor.predict(texts, batch_size=1)]
+    sizes.clear()
+    assert [one.score for one in predictor.predict(texts, batch_size=32)] == pytest.approx(expected, abs=1e-6)
+    assert sizes == [(4, 6), (2, 12), (1, 12)]
+    sizes.clear()
+    monkeypatch.setattr("prompt_kit.onnx_model._CPU_TOKENS", 4)
+    predictor.predict(texts[:2], batch_size=32)
+    assert sizes == [(1, 12), (1, 12)]  # a text is never cut for it
+    sizes.clear()
+    monkeypatch.setattr(predictor.models[0], "device", "gpu")
+    predictor.predict(texts[:2], batch_size=32)
+    assert sizes == [(2, 12)]  # a GPU takes what it is given
+
+
 @pytest.mark.parametrize(("batch_size", "read"), [(1, 1), (2, 2 * WINDOW)])
 def test_stream_reads_a_bounded_window_ahead(predictor, batch_size, read):
     taken = itertools.count()
