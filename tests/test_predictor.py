@@ -76,7 +76,7 @@ def test_batches_are_of_similar_lengths(predictor, monkeypatch):
     assert shapes == [[5, 6], [12, 13]]  # [CLS] text 是 [MASK] [SEP]
 
 
-def test_a_cpu_gets_no_more_tokens_at_a_time_than_fit_its_cache(predictor, monkeypatch):
+def test_a_cpu_gets_a_large_batch_in_parts(predictor, monkeypatch):
     sizes = []
     logits = OnnxModel.logits
 
