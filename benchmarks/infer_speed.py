@@ -6,6 +6,8 @@ and then some lines one at a time; medians are printed and all rounds are writte
 same, the prompt too. The cold start is a whole process that labels one text. GFLOP/s counts the matrix products that the
 side really does for the tokens that are there, padding not; "sgemm" is its share of the rate of one large float32 product
 in the same round, by CPU seconds.
+"fp32-whole" and "int8-whole" (--whole_batches) give onnxruntime every batch whole, as the peer does, where ours otherwise run
+in parts of prompt_kit.onnx_model's _CPU_TOKENS.
 "x peer" is the median ratio of neighbouring rounds by the clock, "x cpu" by CPU seconds, which other work on the machine
 disturbs less.
 
@@ -42,6 +44,7 @@ from prompt_kit.cli import ArgumentParser, run  # noqa: E402
 
 TEMPLATE = f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}"
 OURS = ("fp32", "int8")
+WHOLE = ("fp32-whole", "int8-whole")
 SIDES = (*OURS, "peer", "sgemm")
 SENTENCE = "今晚国足迎战日本队"
 
@@ -72,21 +75,27 @@ def parse(argv):
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each side, after one to warm up")
     parser.add_argument("--singles", type=int, default=200, help="lines classified one at a time, for the latency")
+    parser.add_argument(
+        "--whole_batches", action="store_true", help="ours with batches in one part, too: sides of their own"
+    )
     parser.add_argument("--long_file", help="a file of many texts, one a line: infer.py labels it, timed once")
     parser.add_argument(
         "--long_peer_lines", type=int, default=5000, help="how many of its lines the peer gets, from the start"
     )
     parser.add_argument("--output", help="write every round as JSON")
-    parser.add_argument("--worker", choices=("prepare", "once", *SIDES), help="(internal) one side, told by stdin")
+    parser.add_argument(
+        "--worker", choices=("prepare", "once", *WHOLE, *SIDES), help="(internal) one side, told by stdin"
+    )
     parser.add_argument("--model", help="(internal) the worker's folder")
     return parser.parse_args(argv)
 
 
 def compare(args, model: Path, size: str) -> dict:
     """Alternate rounds of all sides; returns their numbers, see `table`."""
-    processes = {side: worker(args, side, model, size) for side in SIDES}
-    seconds: dict = {side: [] for side in SIDES}
-    cpu: dict = {side: [] for side in SIDES}
+    sides = (*WHOLE, *SIDES) if args.whole_batches else SIDES
+    processes = {side: worker(args, side, model, size) for side in sides}
+    seconds: dict = {side: [] for side in sides}
+    cpu: dict = {side: [] for side in sides}
     answer: dict = {}
     for number in range(args.rounds + 1):
         for side, process in processes.items():
@@ -94,8 +103,8 @@ def compare(args, model: Path, size: str) -> dict:
             if number:  # the first is a warm-up
                 seconds[side].append(answer[side]["seconds"])
                 cpu[side].append(answer[side]["cpu_seconds"])
-    latencies = {side: ask(processes[side], "singles")["latencies"] for side in SIDES[:-1]}
-    cold: dict = {side: [] for side in SIDES[:-1]}
+    latencies = {side: ask(processes[side], "singles")["latencies"] for side in sides[:-1]}
+    cold: dict = {side: [] for side in sides[:-1]}
     for _ in range(3):
         for side in cold:
             cold[side].append(cold_start(args, side, model))
@@ -103,7 +112,7 @@ def compare(args, model: Path, size: str) -> dict:
         process.communicate()
     tokens = answer["fp32"]["lengths"]
     speeds = {}
-    for side in SIDES[:-1]:
+    for side in sides[:-1]:
         ordered = sorted(latencies[side])
         spent = median(seconds[side])
         work = sum(flops(length, size, side != "peer") for length in tokens)
@@ -145,12 +154,12 @@ def table(result: dict) -> str:
     head = f"{result['size']}: {result['lines']} lines, {result['tokens']} tokens, sgemm {result['sgemm_gflops']:.0f} GFLOP/s"
     lines = [
         head,
-        f"{'':6}{'lines/s':>9}{'tokens/s':>10}{'GFLOP/s':>9}{'sgemm':>7}{'p50 ms':>8}{'p99 ms':>8}{'cold s':>8}{'MB':>6}"
+        f"{'':10}{'lines/s':>9}{'tokens/s':>10}{'GFLOP/s':>9}{'sgemm':>7}{'p50 ms':>8}{'p99 ms':>8}{'cold s':>8}{'MB':>6}"
         "  x peer   x cpu",
     ]
     for side, row in result["speeds"].items():
         lines.append(
-            f"{side:6}{row['lines_per_second']:9.0f}{row['tokens_per_second']:10.0f}{row['gflops']:9.0f}"
+            f"{side:10}{row['lines_per_second']:9.0f}{row['tokens_per_second']:10.0f}{row['gflops']:9.0f}"
             f"{row['sgemm_share']:7.0%}{row['p50_ms']:8.2f}{row['p99_ms']:8.2f}{row['cold_start_s']:8.2f}{row['peak_mb']:6.0f}"
             f"{row['ratio_to_peer']:8.2f}{row['cpu_ratio_to_peer']:8.2f}"
         )
@@ -183,7 +192,7 @@ def cold_start(args, side: str, model: Path) -> float:
         command = [__file__, "--worker", "once", "--model", str(model), "--threads", str(args.threads)]
     else:
         command = [str(ROOT / "infer.py"), "--model_path_prefix", str(model / "export"), "--device", "cpu"]
-        command += ["--precision", side, "--num_threads", str(args.threads), "--text", SENTENCE]
+        command += ["--precision", side.split("-")[0], "--num_threads", str(args.threads), "--text", SENTENCE]
     begin = time.perf_counter()
     subprocess.run([sys.executable, *command], check=True, capture_output=True)
     return time.perf_counter() - begin
@@ -265,10 +274,14 @@ def serve(args, classify, lengths=()) -> None:
 
 
 def serve_ours(args) -> None:
+    from prompt_kit import onnx_model
     from prompt_kit.data import Example
     from prompt_kit.predictor import Predictor
 
-    predictor = Predictor(Path(args.model) / "export", "cpu", num_threads=args.threads, precision=args.worker)
+    if args.worker in WHOLE:
+        onnx_model._CPU_TOKENS = sys.maxsize
+    precision = args.worker.split("-")[0]
+    predictor = Predictor(Path(args.model) / "export", "cpu", num_threads=args.threads, precision=precision)
     features = predictor.prompt_tokenizer.encode_many([Example(text) for text in read_lines(args)])
     serve(
         args, lambda texts, batch_size: predictor.predict(texts, batch_size), [len(one.input_ids) for one in features]
@@ -386,8 +399,7 @@ def export_peer(model: Path, verbalizer) -> None:
 WORKERS = {
     "prepare": prepare,
     "once": peer_once,
-    "fp32": serve_ours,
-    "int8": serve_ours,
+    **dict.fromkeys((*OURS, *WHOLE), serve_ours),
     "peer": serve_peer,
     "sgemm": serve_sgemm,
 }
