@@ -101,6 +101,7 @@ METHODS: dict[str, Method] = {
         "mean probabilities of the three students", (), "ensemble",
         members=("student", "student-words", "student-behind"),
     ),
+    "best": prompt("--preset best: five seeds of the defaults label data.txt", "--preset", "best", passes=14),
     "peer": Method(
         "paddlenlp.prompt at our learning rates", ("--learning_rate", "2e-4", "--ppt_learning_rate", "2e-3"), "peer"
     ),
