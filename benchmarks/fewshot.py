@@ -37,6 +37,7 @@ WORDS = "这条新闻标题的主题是"
 BEHIND = "{'text': 'text_a'}{'soft': '这条新闻标题的主题是'}{'mask'}{'mask'}"
 FIVE = ("prompt", "prompt-plain", "prompt-hard", "prompt-words", "prompt-behind")
 UNLABELLED = ("--unlabeled_file", "{data_dir}/data.txt")
+MORE = ("--unlabeled_file", "{unlabeled_file}")
 HARD = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
 
 
@@ -91,6 +92,7 @@ METHODS: dict[str, Method] = {
     "self-trained": prompt("pseudo-labels for data.txt", *UNLABELLED, passes=8),
     "ensemble": Method("mean probabilities of five prompts of one seed", (), "ensemble", members=FIVE),
     "student": prompt("the defaults; these five label data.txt", *UNLABELLED, members=FIVE, passes=6),
+    "student-more": prompt("they label the texts of --unlabeled_file", *MORE, members=FIVE, passes=6),
     "student-words": prompt(
         "one mask, " + WORDS + "; they label it", *UNLABELLED, "--prompt", WORDS, members=FIVE, passes=6
     ),
@@ -238,7 +240,8 @@ class Benchmark:
         folder = self.models / job.name
         shutil.rmtree(folder, ignore_errors=True)
         begin = time.time()
-        flags = [flag.format(data_dir=self.args.data_dir) if "{data_dir}" in flag else flag for flag in method.flags]
+        known = {name: getattr(self.args, name) for name in ("data_dir", "unlabeled_file")}
+        flags = [flag.format(**known) if flag in (*UNLABELLED, *MORE) else flag for flag in method.flags]
         shots = ["--num_shots", str(job.shots)] if job.shots else []
         if method.program == "peer":
             folder.mkdir(parents=True, exist_ok=True)
@@ -436,6 +439,7 @@ def parse(argv):
     parser.add_argument(
         "--data_dir", default="data/tnews", help="folder with train, dev, test (labelled), label and data.txt"
     )
+    parser.add_argument("--unlabeled_file", help="more unlabelled texts than data.txt has, for the method student-more")
     parser.add_argument("--output_dir", default="fewshot", help="where runs and tables go")
     parser.add_argument("--methods", nargs="+", default=["all"], help="names of --list, or all, or main (for a plot)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
@@ -446,12 +450,15 @@ def parse(argv):
     parser.add_argument("--jobs", type=int, help="runs at a time (default: one a core, with one thread each)")
     parser.add_argument("--list", action="store_true", help="show the methods and stop")
     args = parser.parse_args(argv)
-    args.methods = [*METHODS] if args.methods == ["all"] else [*MAIN] if args.methods == ["main"] else args.methods
+    everything = [name for name in METHODS if args.unlabeled_file or METHODS[name].flags[:2] != MORE]
+    args.methods = everything if args.methods == ["all"] else [*MAIN] if args.methods == ["main"] else args.methods
     if unknown := [name for name in args.methods if name not in METHODS]:
         raise ConfigError(f"--methods {' '.join(unknown)}: expected some of {', '.join(METHODS)}, or all, or main")
     for name in args.methods:
         if absent := [one for one in METHODS[name].members if one not in args.methods]:
             raise ConfigError(f"--methods {name} needs the models of {', '.join(absent)}: add them")
+        if name not in everything:
+            raise ConfigError(f"--methods {name} needs --unlabeled_file with the texts to learn from: add it")
     args.jobs = max(1, args.jobs or cores())
     return args
 

@@ -19,6 +19,7 @@ import copy
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -47,6 +48,8 @@ logger = logging.getLogger(__name__)
 _NOTHING = (np.arange(0), np.empty((0, 0)))  # no rows, and no probabilities
 PSEUDO_LABELS_FILE = "pseudo_labels.tsv"
 _SETTINGS_FILE = "self_training.json"
+# Of a generation that learns from unlabelled texts. The best dev scores come before: docs/methods.md, More text.
+_STEPS = 1000
 _SETTINGS = (
     "seed",
     "teacher",
@@ -211,9 +214,12 @@ class SelfTrainer(PromptTrainer):
         args = copy.copy(self.args)
         args.seed, args.output_dir = seed, str(folder)
         args.logging_dir = str(Path(self.args.logging_dir) / folder.name)
+        examples = self._examples(rows, probabilities)
+        if len(rows) and args.early_stopping_patience:  # it is 0 where the user says how long to train
+            args.num_train_epochs = min(args.num_train_epochs, _epochs(args, len(examples)))
         # a model of its own: Paddle's data parallel training cannot wrap one's parameters twice
         model = type(self.model).from_pretrained(self._folder / START)
-        trainer = PromptTrainer(model, args, self._examples(rows, probabilities), self.eval_dataset)
+        trainer = PromptTrainer(model, args, examples, self.eval_dataset)
         held = checkpoints(folder)
         results.write("train", trainer.train(str(held[-1]) if held else None).metrics)
         trainer.save_model()
@@ -246,6 +252,12 @@ class SelfTrainer(PromptTrainer):
         """No process may look for a file before it is there."""
         if self.args.world_size > 1:
             paddle.distributed.barrier()
+
+
+def _epochs(args: PromptTrainingArguments, examples: int) -> int:
+    """So many epochs as come nearest to _STEPS steps, and two at least."""
+    batch = args.per_device_train_batch_size * args.world_size * args.gradient_accumulation_steps
+    return max(2, round(_STEPS / math.ceil(examples / batch)))
 
 
 def open_teachers(folders: Sequence[str], model: TextClassifier) -> list[Member]:

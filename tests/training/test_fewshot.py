@@ -79,12 +79,21 @@ def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
     [
         (["--methods", "prompts"], "--methods prompts: expected some of finetune, "),
         (["--methods", "ensemble", "prompt"], "needs the models of prompt-plain, prompt-hard, prompt-words"),
+        (
+            ["--methods", "student-more", *fewshot.FIVE],
+            "student-more needs --unlabeled_file with the texts to learn from",
+        ),
         (["--data_dir", "nowhere"], "--data_dir nowhere: no train.txt there"),
     ],
 )
 def test_mistakes(data, flags, told):
     with pytest.raises(ConfigError, match=told):
         fewshot.main(["--data_dir", str(data), *flags])
+
+
+def test_all_methods_but_those_without_their_texts(data):
+    assert set(fewshot.METHODS) - set(fewshot.parse(["--methods", "all"]).methods) == {"student-more"}
+    assert set(fewshot.parse(["--unlabeled_file", "texts.txt"]).methods) == set(fewshot.METHODS)
 
 
 def test_means_and_deviations_by_hand():

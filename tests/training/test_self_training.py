@@ -177,6 +177,20 @@ def test_generation_0_is_the_plain_run(train, uninterrupted, tmp_path):
     assert same(saved_weights(tmp_path / "plain"), saved_weights(uninterrupted / "generation-0"))
 
 
+def test_pseudo_labels_end_training_early(train, uninterrupted, tmp_path, monkeypatch):
+    """Where the user does not say how long; the generation before them keeps its twenty epochs."""
+    monkeypatch.setattr(self_training, "_STEPS", 15)
+    longest = "--max_steps -1 --early_stopping_patience 30 --evaluation_strategy epoch"
+    train(f"--pseudo_label_selection all {longest} --output_dir {tmp_path}")
+    planned = [read(tmp_path / f"generation-{n}" / "trainer_state.json")["num_train_epochs"] for n in (0, 1)]
+    texts = len(table(tmp_path / "pseudo_labels.tsv")) - 1
+    steps = -(-(len(EXAMPLES) * 2 + texts) // 8)
+    assert planned == [20, round(15 / steps)] and planned[1] > 2
+    monkeypatch.setattr(self_training, "_STEPS", 1)
+    train(f"--pseudo_label_selection all {longest} --teacher {tmp_path} --output_dir {tmp_path / 'taught'}")
+    assert read(tmp_path / "taught" / "generation-1" / "trainer_state.json")["num_train_epochs"] == 2
+
+
 def test_what_a_generation_learns(uninterrupted, tiny_data, tiny_folder, tmp_path):
     """Generation 1 starts from the pretrained weights; its targets are labels, and generation 0's probabilities."""
     texts = [Example(text) for text in TEXTS]
