@@ -92,7 +92,7 @@ METHODS: dict[str, Method] = {
     "self-trained": prompt("pseudo-labels for data.txt", *UNLABELLED, passes=8),
     "ensemble": Method("mean probabilities of five prompts of one seed", (), "ensemble", members=FIVE),
     "student": prompt("the defaults; these five label data.txt", *UNLABELLED, members=FIVE, passes=6),
-    "student-more": prompt("they label the texts of --unlabeled_file", *MORE, members=FIVE, passes=6),
+    "student-more": prompt("the defaults; these five label --unlabeled_file", *MORE, members=FIVE, passes=6),
     "student-words": prompt(
         "one mask, " + WORDS + "; they label it", *UNLABELLED, "--prompt", WORDS, members=FIVE, passes=6
     ),
