@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _GPU_RECIPE = 'pip uninstall -y onnxruntime onnxruntime-gpu && pip install ".[infer-gpu]"'
-# More than this in one call makes a CPU no faster, and its activations are what fills the memory: docs/speed.md.
+# More than this in one call makes a CPU hardly faster, and its activations are what fills the memory: docs/speed.md.
 _CPU_TOKENS = 768
 _WARNINGS, _SILENT = 2, 4  # onnxruntime's severities; what CUDA lacks is reported in a line of ours
 
