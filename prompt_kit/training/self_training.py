@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 _NOTHING = (np.arange(0), np.empty((0, 0)))  # no rows, and no probabilities
 PSEUDO_LABELS_FILE = "pseudo_labels.tsv"
 _SETTINGS_FILE = "self_training.json"
-# Of a generation that learns from unlabelled texts. The best dev scores come before: docs/methods.md, More text.
+# Of a generation that learns from unlabelled texts; longer ones had their best dev scores before: docs/methods.md.
 _STEPS = 1000
 _SETTINGS = (
     "seed",
