@@ -93,6 +93,12 @@ METHODS: dict[str, Method] = {
     "ensemble": Method("mean probabilities of five prompts of one seed", (), "ensemble", members=FIVE),
     "student": prompt("the defaults; these five label data.txt", *UNLABELLED, members=FIVE, passes=6),
     "student-more": prompt("the defaults; these five label --unlabeled_file", *MORE, members=FIVE, passes=6),
+    "student-more-behind": prompt(
+        "two masks behind; they label it", *MORE, "--prompt", BEHIND, members=FIVE, passes=6
+    ),
+    "students-more": Method(
+        "mean probabilities of these two students", (), "ensemble", members=("student-more", "student-more-behind")
+    ),
     "student-words": prompt(
         "one mask, " + WORDS + "; they label it", *UNLABELLED, "--prompt", WORDS, members=FIVE, passes=6
     ),
