@@ -57,6 +57,11 @@ class Method:
         """How many rounds of other methods have to be there before it."""
         return 1 + max(METHODS[name].level for name in self.members) if self.members else 0
 
+    @property
+    def needs_texts(self) -> bool:
+        """Whether it, or a model it is made of, learns from --unlabeled_file."""
+        return self.flags[:2] == MORE or any(METHODS[name].needs_texts for name in self.members)
+
 
 def prompt(about: str, *flags: str, **settings) -> Method:
     return Method(about, flags, **settings)
@@ -456,7 +461,7 @@ def parse(argv):
     parser.add_argument("--jobs", type=int, help="runs at a time (default: one a core, with one thread each)")
     parser.add_argument("--list", action="store_true", help="show the methods and stop")
     args = parser.parse_args(argv)
-    everything = [name for name in METHODS if args.unlabeled_file or METHODS[name].flags[:2] != MORE]
+    everything = [name for name in METHODS if args.unlabeled_file or not METHODS[name].needs_texts]
     args.methods = everything if args.methods == ["all"] else [*MAIN] if args.methods == ["main"] else args.methods
     if unknown := [name for name in args.methods if name not in METHODS]:
         raise ConfigError(f"--methods {' '.join(unknown)}: expected some of {', '.join(METHODS)}, or all, or main")
