@@ -36,6 +36,7 @@ from prompt_kit.errors import ConfigError, PromptKitError  # noqa: E402
 WORDS = "这条新闻标题的主题是"
 BEHIND = "{'text': 'text_a'}{'soft': '这条新闻标题的主题是'}{'mask'}{'mask'}"
 FIVE = ("prompt", "prompt-plain", "prompt-hard", "prompt-words", "prompt-behind")
+TWO = ("student-more", "student-more-behind")
 UNLABELLED = ("--unlabeled_file", "{data_dir}/data.txt")
 MORE = ("--unlabeled_file", "{unlabeled_file}")
 HARD = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
@@ -102,7 +103,14 @@ METHODS: dict[str, Method] = {
         "two masks behind; they label it", *MORE, "--prompt", BEHIND, members=FIVE, passes=6
     ),
     "students-more": Method(
-        "mean probabilities of these two students", (), "ensemble", members=("student-more", "student-more-behind")
+        "mean probabilities of these two students", (), "ensemble", members=TWO
+    ),
+    "student-again": prompt("the defaults; these two students label it", *MORE, members=TWO, passes=6),
+    "student-again-behind": prompt(
+        "two masks behind; the two students label it", *MORE, "--prompt", BEHIND, members=TWO, passes=6
+    ),
+    "students-again": Method(
+        "mean probabilities of students of students", (), "ensemble", members=("student-again", "student-again-behind")
     ),
     "student-words": prompt(
         "one mask, " + WORDS + "; they label it", *UNLABELLED, "--prompt", WORDS, members=FIVE, passes=6
