@@ -1,6 +1,7 @@
 """The exported folder: prompt_config.json <-> BundleConfig, and the checks that make a bundle safe to load.
 
-    model.onnx [model_fp16.onnx] [model_int8.onnx]  model.json model.pdiparams  tokenizer.json  prompt_config.json  README.md
+    model.onnx [model_fp16.onnx] [model_int8.onnx], each with its weights in *.onnx.data  model.json model.pdiparams
+    tokenizer.json  prompt_config.json  README.md
 
 Only JSON and ONNX are read from it, nothing that could run.
 """
@@ -42,6 +43,7 @@ class BundleConfig:
     prompt      `PromptTokenizer.to_config()`: the template and the lengths
     verbalizer  the labels, in the order of the logits, with their words
     models      precision -> file name; "fp32" is always there
+    weights     precision -> name of the file that holds this graph's weights, where they are not in its own
     inputs      name -> shape of the graph's inputs, all int64: B "batch", L "length", M masks
     outputs     name -> shape of its output, float32: logits [B, C]
     metrics     scores of the model before export, such as {"eval_accuracy": 0.57}; empty if unknown
@@ -53,6 +55,7 @@ class BundleConfig:
     prompt: Mapping[str, Any]
     verbalizer: Verbalizer
     models: Mapping[str, str] = field(default_factory=lambda: {DEFAULT_PRECISION: "model.onnx"})
+    weights: Mapping[str, str] = field(default_factory=dict)
     tokenizer: str = TOKENIZER_FILE
     base_model: str = ""
     mode: str = "prompt"
@@ -67,7 +70,7 @@ class BundleConfig:
     def __post_init__(self) -> None:
         if DEFAULT_PRECISION not in self.models:
             raise BundleError(f"models: expected an entry {DEFAULT_PRECISION!r}, got {sorted(self.models) or 'none'}")
-        for name in (self.tokenizer, *self.models.values()):
+        for name in (self.tokenizer, *self.models.values(), *self.weights.values()):
             if not isinstance(name, str) or not name or name != os.path.basename(name) or name in (".", ".."):
                 raise BundleError(f"file names in a bundle lie in its own folder, got {name!r}")
         expected = graph_shapes(self.template, len(self.verbalizer))
@@ -90,6 +93,10 @@ class BundleConfig:
     def labels(self) -> tuple[str, ...]:
         return self.verbalizer.labels
 
+    def graph_files(self, precision: str) -> list[str]:
+        """Names of the files of one of `models`: the graph, and its weights if they are apart."""
+        return [files[precision] for files in (self.models, self.weights) if precision in files]
+
     def agrees(self, precision: str) -> bool:
         """Whether this precision was found to keep `LEAST_AGREEMENT` of fp32's labels."""
         found = self.agreement.get(precision)
@@ -100,7 +107,7 @@ class BundleConfig:
         """Plain data for JSON, format_version first."""
         config = {"format_version": self.format_version, "mode": self.mode, "base_model": self.base_model}
         config.update(prompt=dict(self.prompt), verbalizer=self.verbalizer.to_dict())
-        rest = ("tokenizer", "models", "inputs", "outputs", "metrics", "parity", "agreement", "versions")
+        rest = ("tokenizer", "models", "weights", "inputs", "outputs", "metrics", "parity", "agreement", "versions")
         config.update({key: _plain(getattr(self, key)) for key in rest})
         return config
 
@@ -132,6 +139,7 @@ class BundleConfig:
 _GRAPH = ("inputs", "outputs")
 _OPTIONAL: dict[str, Any] = {
     "tokenizer": "",
+    "weights": {},
     "base_model": "",
     "mode": "",
     "metrics": {},
@@ -173,7 +181,7 @@ def read_bundle(path: PathLike) -> BundleConfig:
     """
     folder = bundle_folder(path)
     config = read_bundle_config(folder)
-    for name in (config.tokenizer, config.models[DEFAULT_PRECISION]):
+    for name in (config.tokenizer, *config.graph_files(DEFAULT_PRECISION)):
         bundle_file(folder, name)
     return config
 

@@ -56,7 +56,8 @@ def copy_bundle(source: PathLike, folder: Path) -> None:
     """Copy a bundle of one model, the files that it needs and no others, into the new folder `folder`."""
     source, config = Path(source), read_bundle(source)
     folder.mkdir(parents=True)
-    extra = [name for name in (*config.models.values(), *_IF_THERE) if (source / name).is_file()]
+    graphs = (*config.models.values(), *config.weights.values())
+    extra = [name for name in (*graphs, *_IF_THERE) if (source / name).is_file()]
     for name in dict.fromkeys([CONFIG_FILE, config.tokenizer, *extra]):
         shutil.copyfile(source / name, folder / name)
 

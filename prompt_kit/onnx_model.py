@@ -101,8 +101,8 @@ class OnnxModel:
         self._check_graph()
 
     def _has(self, precision: str) -> bool:
-        name = self.config.models.get(precision)
-        return name is not None and (self.folder / name).is_file()
+        files = self.config.graph_files(precision)
+        return bool(files) and all((self.folder / name).is_file() for name in files)
 
     def _cpu_precision(self, asked: str) -> str:
         """What runs on a CPU when `asked` is."""
@@ -139,7 +139,7 @@ class OnnxModel:
                 f"{self.folder} has no {precision} model, only {', '.join(self.config.models)}; export it again {how}, "
                 "or use fp32"
             )
-        return bundle_file(self.folder, self.config.models[precision])
+        return [bundle_file(self.folder, name) for name in self.config.graph_files(precision)][0]
 
     def _open(self, onnxruntime: Any, path: Path, providers: list[Any]) -> Any:
         options = onnxruntime.SessionOptions()

@@ -120,9 +120,18 @@ def test_missing_file(folder, name):
     assert str(folder / name) in message and "missing" in message
 
 
+def test_missing_weights(folder):
+    edit_config(folder, weights={"fp32": "model.onnx.data", "fp16": "model_fp16.onnx.data"})
+    assert f"{folder / 'model.onnx.data'} is missing" in fails(folder)
+    (folder / "model.onnx.data").write_bytes(b"")
+    assert read_bundle(folder).graph_files("fp32") == ["model.onnx", "model.onnx.data"]
+
+
 @pytest.mark.parametrize("name", ["../model.onnx", "/etc/passwd", "", "..", 3])
 def test_files_outside_the_folder_are_refused(folder, name):
     edit_config(folder, models={"fp32": name})
+    assert "own folder" in fails(folder)
+    edit_config(folder, models={"fp32": "model.onnx"}, weights={"fp32": name})
     assert "own folder" in fails(folder)
 
 

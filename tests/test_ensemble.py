@@ -277,9 +277,11 @@ def test_only_an_ensemble_is_replaced(own, bundles, tmp_path):
 
 
 def test_only_what_a_bundle_needs_is_copied(tmp_path):
-    source = write_toy_bundle(tmp_path / "source")  # names a model_fp16.onnx that is not there
+    weights = {"fp32": "model.onnx.data", "fp16": "model_fp16.onnx.data"}
+    source = write_toy_bundle(tmp_path / "source", weights=weights)  # names fp16 files that are not there
+    (source / "model.onnx.data").write_bytes(b"")
     (source / "model.pdiparams").write_bytes(b"1")
     (source / "secret.txt").write_text("x", encoding="utf-8")
     copy_bundle(source, tmp_path / "copy")
     found = sorted(path.name for path in (tmp_path / "copy").iterdir())
-    assert found == ["model.onnx", "model.pdiparams", "prompt_config.json", "tokenizer.json"]
+    assert found == ["model.onnx", "model.onnx.data", "model.pdiparams", "prompt_config.json", "tokenizer.json"]

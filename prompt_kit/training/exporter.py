@@ -38,7 +38,7 @@ from prompt_kit.prompt_tokenizer import PromptTokenizer
 from prompt_kit.training.int8 import to_int8
 from prompt_kit.training.model_card import model_card
 from prompt_kit.training.modeling import PromptModel
-from prompt_kit.training.onnx_graph import convert, open_onnx, to_fp16
+from prompt_kit.training.onnx_graph import convert, open_onnx, save_onnx, to_fp16
 from prompt_kit.training.parity import (
     CALIBRATION_BATCHES,
     FP16_TOLERANCE,
@@ -53,10 +53,11 @@ from prompt_kit.versions import installed_versions
 
 GRAPH = "model"
 ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx", "int8": "model_int8.onnx"}
+WEIGHTS = {precision: f"{name}.data" for precision, name in ONNX_FILES.items()}  # named as PyTorch's exporter does
 RESULT_FILES = ("all_results.json", "eval_results.json")
 _PAIR = ("fp32", "int8")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
-_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
+_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
 
 Batches = Sequence[dict[str, np.ndarray]]
 
@@ -217,17 +218,17 @@ def _write(
             models, parity, agreement = {}, {}, {}
             for precision in ("fp32", "fp16") if fp16 else ("fp32",):
                 path = staging / ONNX_FILES[precision]
-                path.write_bytes((onnx_model if precision == "fp32" else to_fp16(onnx_model)).SerializeToString())
+                save_onnx(onnx_model if precision == "fp32" else to_fp16(onnx_model), path, WEIGHTS[precision])
                 models[precision] = path.name
                 parity[precision] = _check(path, expected, batches, precision)
             if int8 is not None:
                 path = staging / ONNX_FILES["int8"]
-                path.write_bytes(to_int8(onnx_model, texts[:CALIBRATION_BATCHES]).SerializeToString())
+                save_onnx(to_int8(onnx_model, texts[:CALIBRATION_BATCHES]), path, WEIGHTS["int8"])
                 models["int8"] = path.name
                 parity["int8"], agreement["int8"] = _compare(staging, texts, int8)
             config = replace(
-                config, models=models, parity=parity, agreement=agreement, tokenizer=TOKENIZER_FILE,
-                versions=installed_versions(),
+                config, models=models, weights={precision: WEIGHTS[precision] for precision in models}, parity=parity,
+                agreement=agreement, tokenizer=TOKENIZER_FILE, versions=installed_versions(),
             )  # fmt: skip
             prompt_tokenizer.tokenizer.save(staging / TOKENIZER_FILE)
             write_bundle_config(staging, config)

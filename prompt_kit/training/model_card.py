@@ -11,7 +11,8 @@ def model_card(config: BundleConfig) -> str:
         f"| {label} | {'，'.join(words)} |" for label, words in zip(config.verbalizer.labels, config.verbalizer.words)
     ]
     models = [
-        f"| `{name}` | {precision} | {config.parity[precision]:.1e} |" for precision, name in config.models.items()
+        f"| {', '.join(f'`{name}`' for name in config.graph_files(precision))} | {precision} | {config.parity[precision]:.1e} |"
+        for precision in config.models
     ]
     scores = [f"- {name}: {value:.4f}" for name, value in config.metrics.items()]
     versions = ", ".join(f"{name} {version}" for name, version in config.versions.items())
@@ -43,7 +44,7 @@ def model_card(config: BundleConfig) -> str:
         "Score before export:" if scores else "The score of this model was not recorded at export.",
         *([""] + scores if scores else []),
         "",
-        "| file | precision | largest difference to the trained model's logits |",
+        "| files | precision | largest difference to the trained model's logits |",
         "| --- | --- | --- |",
         *models,
         "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -125,7 +126,8 @@ def test_the_last_layer_runs_on_the_mask_rows_alone(bundle):
 def test_what_is_written(bundle):
     model, folder = bundle
     assert sorted(path.name for path in folder.iterdir()) == [
-        "README.md", "model.json", "model.onnx", "model.pdiparams", "model_fp16.onnx", "prompt_config.json", "tokenizer.json",
+        "README.md", "model.json", "model.onnx", "model.onnx.data", "model.pdiparams", "model_fp16.onnx",
+        "model_fp16.onnx.data", "prompt_config.json", "tokenizer.json",
     ]  # fmt: skip
     config = read_bundle(folder)
     assert config.labels == model.verbalizer.labels
@@ -173,8 +175,39 @@ def test_a_model_of_thousands_of_words_survives_half_precision(tmp_path):
     assert config.parity["fp32"] < 1e-4 and config.parity["fp16"] < 2e-2
     parameters = sum(value.size for _, value in model.named_parameters())
     # half the bytes, and the embedding once: its padding index must not leave a mask of the same size
-    assert (tmp_path / "export" / "model_fp16.onnx").stat().st_size < 2.1 * parameters
-    assert (tmp_path / "export" / "model.onnx").stat().st_size < 4.1 * parameters
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "export").iterdir()}
+    assert sizes["model_fp16.onnx.data"] < 2.1 * parameters and sizes["model.onnx.data"] < 4.1 * parameters
+    assert sizes["model_fp16.onnx"] < 1e5 and sizes["model.onnx"] < 1e5
+
+
+def test_the_weights_lie_beside_the_graph(bundle):
+    """Aligned, one after the other, and small constants, which onnxruntime reads before it maps them, not among them."""
+    _, folder = bundle
+    config = read_bundle(folder)
+    assert config.weights == {"fp32": "model.onnx.data", "fp16": "model_fp16.onnx.data"}
+    for name, weights in zip(config.models.values(), config.weights.values()):
+        graph = onnx.load(folder / name, load_external_data=False).graph
+        apart = [{entry.key: entry.value for entry in tensor.external_data} for tensor in graph.initializer]
+        apart = [entry for entry in apart if entry]
+        assert {entry["location"] for entry in apart} == {weights}
+        ends = [(int(entry["offset"]), int(entry["offset"]) + int(entry["length"])) for entry in apart]
+        assert all(start % 64 == 0 and end - start >= 1024 for start, end in ends)
+        assert all(0 <= start - end < 64 for (_, end), (start, _) in zip(ends, ends[1:]))
+        assert (folder / weights).stat().st_size == ends[-1][1]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_damaged_weights(tmp_path, bundle, damage):
+    shutil.copytree(bundle[1], tmp_path / "export")
+    weights = tmp_path / "export" / "model.onnx.data"
+    if damage == "missing":
+        weights.unlink()
+    else:
+        os.truncate(weights, weights.stat().st_size // 2)
+    message = r"model\.onnx\.data is missing" if damage == "missing" else r"model\.onnx cannot be loaded, it is damaged"
+    with pytest.raises(BundleError, match=message) as caught:
+        Predictor(tmp_path / "export", device="cpu")
+    assert "\n" not in str(caught.value)
 
 
 def test_quiet_and_without_installing_anything(tmp_path, capfd, monkeypatch):
@@ -273,7 +306,7 @@ def test_an_earlier_export_is_replaced_and_other_files_stay(tmp_path):
     export_bundle(model, folder, fp16=False)
     assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert (folder / "pictures" / "a.png").read_bytes() == b"png"
-    assert not (folder / "model_fp16.onnx").exists()
+    assert not list(folder.glob("model_fp16*"))
     assert read_bundle(folder).template == model.template
 
 
