@@ -105,7 +105,7 @@ def compare(args, model: Path, size: str) -> dict:
                 cpu[side].append(answer[side]["cpu_seconds"])
     latencies = {side: ask(processes[side], "singles")["latencies"] for side in sides[:-1]}
     cold: dict = {side: [] for side in sides[:-1]}
-    for _ in range(3):
+    for _ in range(args.rounds):
         for side in cold:
             cold[side].append(cold_start(args, side, model))
     for process in processes.values():
