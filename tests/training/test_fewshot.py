@@ -94,6 +94,7 @@ def test_mistakes(data, flags, told):
 def test_all_methods_but_those_without_their_texts(data):
     assert set(fewshot.METHODS) - set(fewshot.parse(["--methods", "all"]).methods) == {
         "student-more", "student-more-behind", "students-more",
+        "student-again", "student-again-behind", "students-again",
     }  # fmt: skip
     assert set(fewshot.parse(["--unlabeled_file", "texts.txt"]).methods) == set(fewshot.METHODS)
 
