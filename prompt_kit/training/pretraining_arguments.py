@@ -68,7 +68,7 @@ class PretrainingArguments:
     gradient_accumulation_steps: int = _flag(1, "batches of a step", "train")
     mask_probability: float = _flag(0.15, "share of the words that are hidden", "train")
     learning_rate: Optional[float] = _flag(
-        None, "peak rate (default: 5e-5 for a base-size model, 5e-4 for a small one; twice that from scratch)", "train"
+        None, "peak rate (default: 5e-5 for a base-size model, 1e-4 for a small one; from scratch 1e-4, 1e-3)", "train"
     )
     warmup_ratio: float = _flag(0.1, "share of the steps with a rising rate, after which it falls to 0", "train")
     weight_decay: float = _flag(0.01, "of all but biases and norms", "train")
@@ -125,7 +125,7 @@ class PretrainingArguments:
         steps = self.max_steps if self.max_steps > 0 else max(1, int(steps_per_epoch * self.num_train_epochs))
         if self.learning_rate is None:
             small = hidden_size < 512
-            self.learning_rate = (1e-3 if small else 1e-4) if self.from_scratch else (5e-4 if small else 5e-5)
+            self.learning_rate = (1e-3 if small else 1e-4) if self.from_scratch else (1e-4 if small else 5e-5)
         if self.eval_steps is None:
             self.eval_steps = min(500, max(1, round(steps / 10)))
         return TrainingArguments(
