@@ -102,9 +102,7 @@ METHODS: dict[str, Method] = {
     "student-more-behind": prompt(
         "two masks behind; they label it", *MORE, "--prompt", BEHIND, members=FIVE, passes=6
     ),
-    "students-more": Method(
-        "mean probabilities of these two students", (), "ensemble", members=TWO
-    ),
+    "students-more": Method("mean probabilities of these two students", (), "ensemble", members=TWO),
     "student-again": prompt("the defaults; these two students label it", *MORE, members=TWO, passes=6),
     "student-again-behind": prompt(
         "two masks behind; the two students label it", *MORE, "--prompt", BEHIND, members=TWO, passes=6

@@ -177,7 +177,7 @@ def read_bundle(path: PathLike) -> BundleConfig:
     """Read and check a bundle's prompt_config.json, and that the files it needs are there.
 
     Raises BundleError, one line with the absolute path: no such folder, missing or damaged prompt_config.json, another
-    format_version, labels that do not fit the graph's output, tokenizer.json or model.onnx missing.
+    format_version, labels that do not fit the graph's output, tokenizer.json, model.onnx or its weights missing.
     """
     folder = bundle_folder(path)
     config = read_bundle_config(folder)

@@ -139,7 +139,8 @@ class OnnxModel:
                 f"{self.folder} has no {precision} model, only {', '.join(self.config.models)}; export it again {how}, "
                 "or use fp32"
             )
-        return [bundle_file(self.folder, name) for name in self.config.graph_files(precision)][0]
+        graph, *_ = [bundle_file(self.folder, name) for name in self.config.graph_files(precision)]
+        return graph  # onnxruntime finds the weights itself, but says less when they are missing
 
     def _open(self, onnxruntime: Any, path: Path, providers: list[Any]) -> Any:
         options = onnxruntime.SessionOptions()
