@@ -47,6 +47,11 @@ class ModelArguments:
         "ernie-3.0-base-zh if cached or if there is a GPU, else the embedded mini_zh)",
         "model",
     )
+    trust_pickle: bool = _flag(
+        False,
+        "load the weights of a folder that holds a .pdparams file and no safetensors; it is a pickle, which can run any code",
+        "model",
+    )
     prompt: Optional[str] = _flag(
         None,
         "template, or plain words: then {'text': 'text_a'}{'soft': words}{'mask'} (default: two masks in front of the text, "

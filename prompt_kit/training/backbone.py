@@ -20,6 +20,7 @@ from paddle import nn
 from prompt_kit.errors import ConfigError
 from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training.runtime import quiet
+from prompt_kit.training.weights import safe_model_folder
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Backbone:
     tokenizer: Tokenizer
 
 
-def load_backbone(name_or_path: Optional[str] = None, encoder: bool = False) -> Backbone:
+def load_backbone(name_or_path: Optional[str] = None, encoder: bool = False, trust_pickle: bool = False) -> Backbone:
     """Load the named model, or choose one.
 
     Args:
@@ -59,6 +60,7 @@ def load_backbone(name_or_path: Optional[str] = None, encoder: bool = False) -> 
             ernie-3.0-base-zh if it is cached or if there is a GPU to train it, else the embedded mini_zh.
         encoder: load it without its pretrained head; then any ERNIE, BERT, RoBERTa or ELECTRA will do, a discriminator
             too.
+        trust_pickle: unpickle the weights of a folder that has a .pdparams file alone, which may run any code.
 
     Raises:
         ConfigError: the named model cannot be had. Nothing is left behind in PaddleNLP's cache.
@@ -68,7 +70,7 @@ def load_backbone(name_or_path: Optional[str] = None, encoder: bool = False) -> 
     if name_or_path == EMBEDDED_NAME:
         return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, "the embedded model, as asked", encoder)
     if os.path.isdir(name_or_path):
-        return _load_folder(Path(name_or_path), name_or_path, "the folder given", encoder)
+        return _load_folder(Path(name_or_path), name_or_path, "the folder given", encoder, trust_pickle)
     return _load_hub(name_or_path, "as asked", encoder)
 
 
@@ -84,7 +86,7 @@ def _load_default(encoder: bool) -> Backbone:
     return _load_folder(EMBEDDED_FOLDER, EMBEDDED_NAME, f"the embedded default: {why}", encoder)
 
 
-def _load_folder(folder: Path, name: str, reason: str, encoder: bool) -> Backbone:
+def _load_folder(folder: Path, name: str, reason: str, encoder: bool, trust_pickle: bool = False) -> Backbone:
     where = folder.absolute()
     if (folder / "prompt_config.json").is_file():
         raise ConfigError(
@@ -97,12 +99,12 @@ def _load_folder(folder: Path, name: str, reason: str, encoder: bool) -> Backbon
     # with its head even for the encoder alone: without, PaddleNLP does not convert float16 weights
     has_head = not encoder or architecture in _ARCHITECTURES
     model_class, _ = (architecture_classes if has_head else encoder_classes)(architecture, str(where))
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.pdparams")):
-        raise ConfigError(f"{where} holds no weights; expected model.safetensors or model_state.pdparams")
     try:
-        with _telling_of_random_weights(name, encoder):
+        with safe_model_folder(where, trust_pickle) as safe, _telling_of_random_weights(name, encoder):
             # absolute: a relative folder may have the name of a hub model, which PaddleNLP would take it for
-            model = model_class.from_pretrained(str(where), dtype="float32")
+            model = model_class.from_pretrained(str(safe), dtype="float32")
+    except ConfigError:
+        raise
     except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
         raise ConfigError(f"cannot load the language model in {where}: {_brief(error)}") from error
     if encoder and has_head:

@@ -77,17 +77,18 @@ class FineTuneModel(TextClassifier):
         other_max_length: Optional[int] = None,
         truncate_mode: str = "tail",
         template: str = TEMPLATE,
+        trust_pickle: bool = False,
     ) -> FineTuneModel:
         """An untrained FineTuneModel from what a user gives, with train.py's defaults.
 
         Args:
             labels: a Verbalizer, or the path of a label.txt.
-            model_name_or_path: see load_backbone.
+            model_name_or_path, trust_pickle: see load_backbone.
             template: of texts and {'sep'} alone.
         """
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
         parsed = Template.parse(template)
-        backbone = load_backbone(model_name_or_path, encoder=True)
+        backbone = load_backbone(model_name_or_path, encoder=True, trust_pickle=trust_pickle)
         logger.info("language model: %s (%s)", backbone.name, backbone.reason)
         prompt_tokenizer = PromptTokenizer(
             parsed, backbone.tokenizer, max_seq_length, first_max_length, other_max_length, truncate_mode

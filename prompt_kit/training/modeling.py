@@ -114,13 +114,14 @@ class PromptModel(TextClassifier):
         other_max_length: Optional[int] = None,
         truncate_mode: str = "tail",
         mode: str = "prompt",
+        trust_pickle: bool = False,
     ) -> PromptModel:
         """An untrained PromptModel from what a user gives, with train.py's defaults.
 
         Args:
             labels: a Verbalizer, or the path of a label.txt.
             prompt: a template, or plain words (see Template.from_prompt); None: see default_prompt.
-            model_name_or_path: see load_backbone.
+            model_name_or_path, trust_pickle: see load_backbone.
             soft_encoder, encoder_hidden_size: of soft tokens that name no encoder; encoder_hidden_size None is the
                 width of the word embeddings.
             mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
@@ -128,7 +129,7 @@ class PromptModel(TextClassifier):
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
         if prompt is not None:
             Template.from_prompt(prompt)  # a mistake in it is told before a model is loaded
-        backbone = load_backbone(model_name_or_path)
+        backbone = load_backbone(model_name_or_path, trust_pickle=trust_pickle)
         logger.info("language model: %s (%s)", backbone.name, backbone.reason)
         if prompt is None:
             prompt = default_prompt(verbalizer, backbone.tokenizer)

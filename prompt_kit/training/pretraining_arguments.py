@@ -46,6 +46,7 @@ class PretrainingArguments:
     model_name_or_path: Optional[str] = _flag(
         None, "masked language model to adapt: a folder, a PaddleNLP name or mini_zh (default: as train.py)", "model"
     )
+    trust_pickle: bool = _flag(False, "load a folder's .pdparams, a pickle, which can run any code", "model")
     from_scratch: bool = _flag(False, "start from random weights instead", "model")
     family: Optional[str] = _flag(None, "of a model from scratch (default: ernie)", "scratch", choices=FAMILIES)
     hidden_size: Optional[int] = _flag(None, "its width (default: 256)", "scratch")

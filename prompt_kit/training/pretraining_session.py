@@ -104,7 +104,7 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
         vocabulary = new_vocabulary(corpus.lines, args.vocab_file, args.vocab_size or 8000, not args.cased)
         backbone = new_backbone(args.sizes, vocabulary)
     else:
-        backbone = load_backbone(args.model_name_or_path)
+        backbone = load_backbone(args.model_name_or_path, trust_pickle=args.trust_pickle)
     logger.info("language model: %s (%s)", backbone.name or "a new one", backbone.reason)
     longest = longest_input(backbone.model)
     if args.max_seq_length > longest:

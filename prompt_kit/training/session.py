@@ -177,6 +177,7 @@ def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) ->
             model_args.first_max_length,
             model_args.other_max_length,
             model_args.truncate_mode,
+            trust_pickle=model_args.trust_pickle,
         )
     return PromptModel.build(
         verbalizer,
@@ -190,6 +191,7 @@ def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) ->
         model_args.other_max_length,
         model_args.truncate_mode,
         mode="prompt" if trained else "zero-shot",
+        trust_pickle=model_args.trust_pickle,
     )
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +14,7 @@ import paddle
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from prompt_kit.errors import CheckpointError
+from prompt_kit.errors import CheckpointError, ConfigError
 
 
 def save_safetensors(tensors: dict[str, paddle.Tensor], path: Path, dtype: str = "float32") -> None:
@@ -52,3 +57,58 @@ def load_safetensors(tensors: dict[str, paddle.Tensor], path: Path) -> None:
         )
     for name, tensor in tensors.items():
         tensor.set_value(arrays[name].astype(str(tensor.dtype).replace("paddle.", "")))
+
+
+_INDEX_FILE = "model.safetensors.index.json"
+
+
+@contextlib.contextmanager
+def safe_model_folder(folder: Path, trust_pickle: bool = False) -> Iterator[Path]:
+    """A folder with config.json and safetensors alone, links to those of `folder`, for PaddleNLP to load.
+
+    PaddleNLP unpickles a weights file of any other kind that it finds, and any file that an index names. With
+    `trust_pickle` a `folder` that has no safetensors is given as it is.
+
+    Raises:
+        ConfigError: the folder holds no safetensors, or an index names something else than safetensors in the folder.
+    """
+    names = _safetensors_of(folder)
+    if not names:
+        if not any(folder.glob("*.pdparams")):
+            raise ConfigError(f"{folder} holds no weights; expected model.safetensors")
+        if not trust_pickle:
+            raise ConfigError(
+                f"{folder} holds weights as .pdparams alone, a pickle, which can run any code when it is loaded; convert it to "
+                "model.safetensors, or add --trust_pickle if you trust where it comes from"
+            )
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="prompt-kit-") as links:
+        for name in ("config.json", *names):
+            os.symlink(folder / name, os.path.join(links, name))
+        yield Path(links)
+
+
+def _safetensors_of(folder: Path) -> list[str]:
+    """model.safetensors, or the index and what it names; [] if there is neither. An index is read wherever it is."""
+    index = folder / _INDEX_FILE
+    found = ["model.safetensors"] if (folder / "model.safetensors").is_file() else []
+    if not index.exists():
+        return found
+    try:
+        with open(index, encoding="utf-8-sig") as file:
+            shards = json.load(file)["weight_map"].values()
+        names = sorted(set(shards))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ConfigError(
+            f'{index} is damaged: {type(error).__name__}; expected {{"weight_map": {{weight: file}}}}'
+        ) from error
+    for name in names:
+        plain = isinstance(name, str) and name.endswith(".safetensors") and os.path.basename(name) == name
+        if not plain or "\\" in name:
+            raise ConfigError(f"{index} names {name!r}; expected a *.safetensors file in the same folder")
+        if not (folder / name).is_file():
+            raise ConfigError(
+                f"{index} names {name!r}, which is not in the folder; copy the folder again, all its files"
+            )
+    return found or [_INDEX_FILE, *names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import os
 import shutil
 import sys
@@ -90,7 +91,65 @@ def test_a_folder_with_pdparams(tmp_path):
     (folder / "model.safetensors").unlink()
     tiny_backbone().save_pretrained(str(folder), safe_serialization=False)
     assert "model_state.pdparams" in os.listdir(folder)
-    assert_same_weights(load_backbone(str(folder)).model, tiny_backbone())
+    assert "a pickle, which can run any code" in refused(str(folder))
+    assert_same_weights(load_backbone(str(folder), trust_pickle=True).model, tiny_backbone())
+
+
+class Trap:
+    """Unpickled, it leaves a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "../notes.txt", "model.pdparams", "/absolute", "sub/a.safetensors", 7])
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_index_that_names_a_pickle_runs_nothing(copy, tmp_path, name, whole):
+    """PaddleNLP unpickles what an index names, even beside a whole model.safetensors."""
+    sprung = tmp_path / "sprung"
+    name = str(tmp_path / "notes.txt") if name == "/absolute" else name
+    if isinstance(name, str) and "/a." not in name:
+        with open(copy / name, "wb") as file:
+            pickle.dump(Trap(sprung), file)
+    if not whole:
+        (copy / "model.safetensors").unlink()
+    index = {"metadata": {}, "weight_map": {"a": name}}
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    message = refused(str(copy))
+    assert f"names {name!r}" in message and "expected a *.safetensors file in the same folder" in message
+    assert not sprung.exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", '{"weight_map": 1}', '{"weight_map": {"a": []}}', "[" * 100_000])
+def test_a_damaged_index(copy, text):
+    (copy / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+    assert "model.safetensors.index.json is damaged" in refused(str(copy))
+
+
+@pytest.mark.parametrize("name", ["model_state.pdparams", "pytorch_model.bin", "model_state.pdparams.index.json"])
+def test_what_lies_beside_safetensors_is_not_read(copy, tmp_path, name):
+    sprung = tmp_path / "sprung"
+    with open(copy / name, "wb") as file:
+        pickle.dump(Trap(sprung), file)
+    assert_same_weights(load_backbone(str(copy)).model, tiny_backbone())
+    assert not sprung.exists()
+
+
+def test_weights_in_several_safetensors(copy):
+    from safetensors.numpy import load_file, save_file
+
+    arrays = load_file(str(copy / "model.safetensors"))
+    (copy / "model.safetensors").unlink()
+    parts = {f"part-{n}.safetensors": dict(list(arrays.items())[n::2]) for n in range(2)}
+    for name, part in parts.items():
+        save_file(part, str(copy / name), metadata={"format": "np"})
+    weights = {key: name for name, part in parts.items() for key in part}
+    index = {"metadata": {"total_size": sum(array.nbytes for array in arrays.values())}, "weight_map": weights}
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    assert_same_weights(load_backbone(str(copy)).model, tiny_backbone())
 
 
 def test_a_relative_folder(tiny_folder, monkeypatch):
