@@ -16,7 +16,9 @@ from safetensors.numpy import save_file
 
 from prompt_kit.atomic import replace_folder
 from prompt_kit.errors import CheckpointError
-from prompt_kit.training.classifier import CONFIG_FILE, write_json
+from prompt_kit.training.averaging import LIVE_FILE
+from prompt_kit.training.classifier import CONFIG_FILE, WEIGHTS_FILE, write_json
+from prompt_kit.training.run_record import RUN_FILE, read_record
 from prompt_kit.training.weights import read_safetensors
 
 if TYPE_CHECKING:
@@ -49,16 +51,60 @@ def write_checkpoint(folder: Path, trainer: ResumableTrainer, average: Optional[
             staging / SCHEDULER_FILE, {"scheduler": _plain(trainer.lr_scheduler.state_dict()), "scaler": _plain(scaler)}
         )
         trainer.state.save_to_json(str(staging / STATE_FILE))
+        if trainer.record is not None:
+            write_json(staging / RUN_FILE, trainer.record)
+
+
+def check_checkpoint(folder: Path) -> None:
+    """Raise CheckpointError, naming the file, where a checkpoint-N lacks something that a resumed run needs.
+
+    The Trainer would take a missing or empty trainer_state.json for step 0 and train on from there with trained weights.
+    """
+    folder = Path(folder)
+    record = read_record(folder)
+    averaged = record is not None and record["settings"].get("ema_decay")
+    needed = (WEIGHTS_FILE, OPTIMIZER_FILE, SCHEDULER_FILE, STATE_FILE)
+    for name in (*needed, LIVE_FILE) if averaged else needed:
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"{(folder / name).absolute()} is missing, so the run cannot be resumed as it was; copy the checkpoint again, "
+                "all its files, or resume from another checkpoint-N"
+            )
+    state = _read_json(folder / STATE_FILE)
+    step = state.get("global_step")
+    named = re.fullmatch(r"checkpoint-(\d+)", folder.name)
+    logged = state.get("log_history")
+    if not isinstance(step, int) or isinstance(step, bool) or step < 0 or (named and int(named[1]) != step):
+        wrong = f"global_step {step!r}"
+    elif not isinstance(logged, list) or not all(isinstance(entry, dict) for entry in logged):
+        wrong = "log_history is no list of entries"
+    elif not isinstance(state.get("epoch", 0), (int, float)):
+        wrong = f"epoch {state['epoch']!r}"
+    else:
+        return
+    raise CheckpointError(
+        f"{(folder / STATE_FILE).absolute()} is damaged: {wrong}; copy the checkpoint again, or resume from another one"
+    )
+
+
+def _read_json(path: Path) -> dict:
+    """A JSON object; CheckpointError for anything else."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            content = json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path.absolute()} cannot be read: {type(error).__name__}: {error}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path.absolute()} is damaged: expected a JSON object; copy the checkpoint again")
+    return content
 
 
 def load_training_state(folder: Path, trainer: ResumableTrainer) -> None:
     """Optimizer, scheduler and loss scaler as `write_checkpoint` left them."""
     _load_optimizer_arrays(read_safetensors(folder / OPTIMIZER_FILE), trainer)
-    try:
-        with open(folder / SCHEDULER_FILE, encoding="utf-8-sig") as file:
-            state = json.load(file)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{(folder / SCHEDULER_FILE).absolute()} cannot be read: {error}") from error
+    state = _read_json(folder / SCHEDULER_FILE)
+    if not isinstance(state.get("scheduler"), dict) or "scaler" not in state:
+        raise CheckpointError(f"{(folder / SCHEDULER_FILE).absolute()} is damaged; copy the checkpoint again")
     trainer.lr_scheduler.set_state_dict(state["scheduler"])
     if trainer.do_grad_scaling and state["scaler"]:
         trainer.scaler.load_state_dict(

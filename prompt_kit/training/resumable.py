@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import paddle
@@ -11,7 +11,13 @@ from paddlenlp.trainer import Trainer
 from paddlenlp.trainer.trainer_callback import PrinterCallback, ProgressCallback
 
 from prompt_kit.training.averaging import WeightAverage
-from prompt_kit.training.checkpoint import load_training_state, rotate_checkpoints, write_checkpoint
+from prompt_kit.training.checkpoint import (
+    check_checkpoint,
+    load_training_state,
+    rotate_checkpoints,
+    write_checkpoint,
+)
+from prompt_kit.training.run_record import check_record
 
 
 class ResumableTrainer(Trainer):
@@ -24,6 +30,7 @@ class ResumableTrainer(Trainer):
 
     _first_step, _last_step, _micro_step = 0, -1, 0
     _average: Optional[WeightAverage] = None  # whose state belongs into the checkpoints
+    record: Optional[dict[str, Any]] = None  # of the run's data and settings, which a resumed run must share
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -33,6 +40,10 @@ class ResumableTrainer(Trainer):
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
         """Train, from the checkpoint-N if one is given."""
         self._first_step, self._last_step, self._micro_step = 0, -1, 0
+        if resume_from_checkpoint is not None:
+            check_checkpoint(Path(resume_from_checkpoint))
+            if self.record is not None:
+                check_record(Path(resume_from_checkpoint), self.record)
         output = super().train(resume_from_checkpoint, ignore_keys_for_eval)
         # The Trainer divides the losses of the steps since a resume by the number of all steps.
         share = (self.state.global_step - self._first_step) / self.state.global_step

@@ -23,6 +23,7 @@ from prompt_kit.training.finetuning import FineTuneModel
 from prompt_kit.training.modeling import PromptModel
 from prompt_kit.training.pseudo_labels import read_unlabelled
 from prompt_kit.training.results import Results
+from prompt_kit.training.run_record import adopt_settings
 from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.training.self_training import PSEUDO_LABELS_FILE, SelfTrainer, open_teachers
 from prompt_kit.training.trainer import PromptTrainer
@@ -108,6 +109,8 @@ def prepare(
     model_args: ModelArguments, data_args: DataArguments, args: PromptTrainingArguments, given: frozenset[str]
 ) -> tuple[TextClassifier, Dataset, dict[str, Any]]:
     """Model and data of the asked steps, and what the results record of them."""
+    if args.do_train and args.resume_from_checkpoint is not None:
+        adopt_settings(_checkpoint(args), args, given)
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)

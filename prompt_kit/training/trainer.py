@@ -25,6 +25,7 @@ from prompt_kit.training.episodes import EpisodeBatchSampler
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
 from prompt_kit.training.prototype_head import PrototypeHead, start_prototypes
 from prompt_kit.training.resumable import ResumableTrainer
+from prompt_kit.training.run_record import record_of
 from prompt_kit.training.trained_rows import RowsAdamW, TrainedRows
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,10 @@ class PromptTrainer(ResumableTrainer):
             compute_metrics=lambda output: accuracy_and_f1(output.predictions.argmax(-1), output.label_ids),
             callbacks=[self._best, *filter(None, [self._average]), ProgressCallback(), *(callbacks or [])],
         )
+
+        if self.train_dataset is not None:
+            dev = None if self.eval_dataset is None else self.eval_dataset.examples
+            self.record = record_of(args, self.train_dataset.examples, dev)
 
     # -- data ---------------------------------------------------------------------------------------------------------
 

@@ -78,6 +78,9 @@ def test_averaging_changes_what_is_kept_and_nothing_of_the_training(tmp_path):
 @pytest.mark.parametrize("first, then", [(0.0, 0.9), (0.9, 0.0)])
 def test_resuming_with_averaging_turned_on_or_off_is_refused(tmp_path, first, then):
     trainer(tmp_path, max_steps=2, save_steps=1, save_strategy="steps", ema_decay=first).train()
+    with pytest.raises(CheckpointError, match=f"--ema_decay {then} contradicts the run of .* {first}"):
+        trainer(tmp_path, max_steps=4, ema_decay=then).train(str(tmp_path / "checkpoint-1"))
+    (tmp_path / "checkpoint-1" / "run.json").unlink()  # as an earlier version leaves it
     with pytest.raises(
         CheckpointError, match="averaged weights; resume with the --ema_decay of the first run"
     ) as caught:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 from runs import names, same, saved_weights, trainer
 from safetensors.numpy import load_file
-from tiny import tiny_model
+from tiny import EXAMPLES, tiny_model
 
 from prompt_kit.errors import CheckpointError
 from prompt_kit.training import checkpoint
@@ -15,8 +17,8 @@ from prompt_kit.training.checkpoint import checkpoints, find_best, is_run, last_
 from prompt_kit.training.modeling import PromptModel
 
 FILES = [
-    "config.json", "model.safetensors", "optimizer.safetensors", "prompt_config.json", "scheduler.json",
-    "tokenizer.json", "trainer_state.json",
+    "config.json", "model.safetensors", "optimizer.safetensors", "prompt_config.json", "run.json",
+    "scheduler.json", "tokenizer.json", "trainer_state.json",
 ]  # fmt: skip
 
 
@@ -50,18 +52,18 @@ def test_a_checkpoint_is_safetensors_json_and_the_tokenizer(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("No space left on device")])
-@pytest.mark.parametrize("during", ["save_file", "write_json"])
-def test_an_interrupted_checkpoint_leaves_the_earlier_one_and_nothing_else(tmp_path, monkeypatch, error, during):
+@pytest.mark.parametrize(("during", "call"), [("save_file", 2), ("write_json", 3), ("write_json", 4)])
+def test_an_interrupted_checkpoint_leaves_the_earlier_one_and_nothing_else(tmp_path, monkeypatch, error, during, call):
     run = trainer(tmp_path, max_steps=4, save_steps=1, save_strategy="steps", do_eval=False)
     real, calls = getattr(checkpoint, during), []
 
-    def fail_the_second_time(*args, **kwargs):
+    def fail_in_the_second(*args, **kwargs):
         calls.append(args)
-        if len(calls) == 2:
+        if len(calls) == call:
             raise error
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(checkpoint, during, fail_the_second_time)
+    monkeypatch.setattr(checkpoint, during, fail_in_the_second)
     with pytest.raises(error if isinstance(error, type) else type(error)):
         run.train()
     assert names(tmp_path) == ["checkpoint-1"]
@@ -70,6 +72,73 @@ def test_an_interrupted_checkpoint_leaves_the_earlier_one_and_nothing_else(tmp_p
     resumed = trainer(tmp_path, max_steps=4, save_steps=1, save_strategy="steps", do_eval=False)
     resumed.train(str(last_checkpoint(tmp_path)))
     assert resumed.state.global_step == 4
+
+
+@pytest.fixture(scope="module")
+def stopped_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stopped")
+    trainer(folder, max_steps=2, save_steps=1, save_strategy="steps", do_eval=False, ema_decay=0.9).train()
+    return folder
+
+
+@pytest.fixture
+def stopped(stopped_once, tmp_path):
+    """A run of two steps, with both checkpoints."""
+    shutil.copytree(stopped_once, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def refused(folder, **options) -> str:
+    """What resuming from checkpoint-1 is refused with; nothing in the folder is touched."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    options = {"max_steps": 4, "save_steps": 1, "save_strategy": "steps", "do_eval": False, "ema_decay": 0.9, **options}
+    with pytest.raises(CheckpointError) as caught:
+        trainer(folder, **options).train(str(folder / "checkpoint-1"))
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["trainer_state.json", "scheduler.json", "optimizer.safetensors", "live.safetensors", "model.safetensors"]
+)
+def test_a_checkpoint_that_lacks_a_file_is_refused_by_its_name(stopped, name):
+    (stopped / "checkpoint-1" / name).unlink()
+    assert f"{stopped / 'checkpoint-1' / name} is missing" in refused(stopped)
+
+
+@pytest.mark.parametrize("name", ["trainer_state.json", "scheduler.json", "run.json"])
+@pytest.mark.parametrize("text", ["", "null", "{", "{}", "[]", "[" * 100_000, '{"global_step": 7, "log_history": []}'])
+def test_a_damaged_file_of_a_checkpoint_is_refused_by_its_name(stopped, name, text):
+    (stopped / "checkpoint-1" / name).write_text(text, encoding="utf-8")
+    message = refused(stopped)
+    assert str(stopped / "checkpoint-1" / name) in message and ("damaged" in message or "cannot be read" in message)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"seed": 7}, {"learning_rate": 0.5}, {"per_device_train_batch_size": 3}, {"use_rgl": True}, {"ema_decay": 0.5}],
+)
+def test_other_settings_than_the_runs_are_refused_with_both_values(stopped, options):
+    ((name, value),) = options.items()
+    then = json.loads((stopped / "checkpoint-1" / "run.json").read_text(encoding="utf-8"))["settings"][name]
+    message = refused(stopped, **options)
+    assert f"--{name} {value} contradicts the run of" in message and f"which has {then}" in message
+
+
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_other_labels_than_the_runs_are_refused(stopped, split, monkeypatch):
+    flipped = [replace(one, label=EXAMPLES[row - 1].label) for row, one in enumerate(EXAMPLES)]
+    data = {"train": EXAMPLES, "dev": EXAMPLES, split: flipped}
+    message = refused(stopped, train=data["train"], dev=data["dev"])
+    assert f"{split}.txt has other texts or labels" in message
+
+
+def test_a_checkpoint_of_an_earlier_version_is_not_compared(stopped):
+    (stopped / "checkpoint-1" / "run.json").unlink()
+    run = trainer(stopped, max_steps=2, save_steps=1, save_strategy="steps", do_eval=False, ema_decay=0.9, seed=9)
+    run.train(str(stopped / "checkpoint-1"))
+    assert run.state.global_step == 2
 
 
 def test_what_a_kill_leaves_is_taken_for_no_checkpoint(tmp_path):
