@@ -33,11 +33,12 @@ examples:
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse(argv)
-    texts = open_texts(args)
+    check_input(args)
     output = open_output(args)
     if args.model_name_or_path:
         note("--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
     predictor = load(args)
+    texts = open_texts(args, predictor.labels)
     predictions = count(predict(predictor, texts, args, output), predictor, to_file=output is not None)
     if output is None:
         show, at_once = FORMATS[args.output_format], args.batch_size == 1
@@ -75,25 +76,33 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def open_texts(args: argparse.Namespace) -> Iterator[str]:
-    """The texts of the one input that was given; files and stdin are read as they are needed, never whole."""
-    from prompt_kit.data import iter_texts
-    from prompt_kit.lines import read_lines
-
+def check_input(args: argparse.Namespace) -> None:
+    """Refuse flags that contradict each other, and no input at all, before the model is loaded."""
     if args.top_k > 1 and args.output_format == "label":
         raise ConfigError(f"--top_k {args.top_k} has no place in one label a line; add --output_format tsv or jsonl")
     if args.text is not None and args.data_dir is not None:
         raise ConfigError("--text and --data_dir are both given; give one of them")
-    if args.text is not None:
-        return iter([_stripped(text, number) for number, text in enumerate(args.text, start=1)])
-    if args.data_dir is not None:
-        return (line.strip() for _, line in read_lines(f"{args.data_dir}/data.txt"))
-    if sys.stdin is None or sys.stdin.isatty():
+    for number, text in enumerate(args.text or (), start=1):
+        if not text.strip():
+            raise DataError(f"--text: text {number} is empty, expected some words")
+    if args.text is None and args.data_dir is None and (sys.stdin is None or sys.stdin.isatty()):
         raise ConfigError(
             "no input: give --data_dir data/tnews (its data.txt is read), or --text 今晚国足迎战日本队, "
             "or pipe lines: cat headlines.txt | python infer.py"
         )
-    return iter_texts(sys.stdin)
+
+
+def open_texts(args: argparse.Namespace, labels: Sequence[str]) -> Iterator[str]:
+    """The texts of the one input that was given; files and stdin are read as they are needed, never whole."""
+    from prompt_kit.data import iter_texts, unlabelled
+    from prompt_kit.lines import read_lines
+
+    if args.text is not None:
+        return unlabelled(enumerate(args.text, start=1), "--text", labels)
+    if args.data_dir is not None:
+        path = os.path.join(args.data_dir, "data.txt")
+        return unlabelled(read_lines(path), path, labels)
+    return iter_texts(sys.stdin, labels=labels)
 
 
 def open_output(args: argparse.Namespace) -> Optional[OutputFile]:
@@ -196,12 +205,6 @@ def note(message: str) -> None:
 def _without_numbers(line: str) -> str:
     """Another batch size or machine may change the last digit of a probability, which is no reason to refuse."""
     return re.sub(r"\d\.\d+(e-\d+)?|\de-\d+", "", line)
-
-
-def _stripped(text: str, number: int) -> str:
-    if not text.strip():
-        raise DataError(f"--text: text {number} is empty, expected some words")
-    return text.strip()
 
 
 def _tsv(prediction: Prediction) -> str:

@@ -84,14 +84,28 @@ def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_label
     return [Example(text or "", label) for _, _, text, label in rows]
 
 
-def read_texts(path: PathLike) -> list[str]:
-    """Read unlabelled texts, one a line (data.txt). A tab is part of the text."""
-    return [line.strip() for _, line in read_lines(path)]
+def read_texts(path: PathLike, labels: Iterable[str] = ()) -> list[str]:
+    """Read unlabelled texts, one a line (data.txt). A tab is part of the text, but no label of `labels` may follow it."""
+    return list(unlabelled(read_lines(path), os.fspath(path), labels))
 
 
-def iter_texts(stream: Union[BinaryIO, TextIO], name: str = "<stdin>") -> Iterator[str]:
-    """Texts of an open stream as they arrive, in constant memory. DataErrors name `name` and the line."""
-    return (line.strip() for _, line in number_lines(stream, name))
+def iter_texts(stream: Union[BinaryIO, TextIO], name: str = "<stdin>", labels: Iterable[str] = ()) -> Iterator[str]:
+    """The same of an open stream as they arrive, in constant memory. DataErrors name `name` and the line."""
+    return unlabelled(number_lines(stream, name), name, labels)
+
+
+def unlabelled(lines: Iterable[tuple[int, str]], name: str, labels: Iterable[str]) -> Iterator[str]:
+    """The texts of numbered lines. DataError for a labelled one, whose label would become part of the text."""
+    known = set(labels)
+    for number, line in lines:
+        _, tab, end = line.rpartition("\t")
+        if tab and end.strip() in known:
+            cut = "cut -f1" if name.startswith("<") else f"cut -f1 {name} > texts.txt"
+            raise DataError(
+                f"{name}:{number}: ends with the label {end.strip()!r}, expected texts alone; cut the labels off, for "
+                f"example: {cut}"
+            )
+        yield line.strip()
 
 
 def read_dataset(
@@ -121,7 +135,7 @@ def read_dataset(
             continue
         files.append(path)
         if split == "data":
-            read["unlabelled"] = read_texts(path)
+            read["unlabelled"] = read_texts(path, verbalizer.labels)
         else:
             read[split] = read_examples(path, verbalizer.labels, require_labels=split != "test")
     if "train" in read:

@@ -67,6 +67,20 @@ def test_stdin(capsys, bundle, monkeypatch):
     assert labels(capsys, bundle) == ["finance", "sports"]
 
 
+def test_labelled_lines_are_refused_wherever_they_come_from(capsys, bundle, data, monkeypatch):
+    """Read as text, the label would decide the answer."""
+    (data / "data.txt").write_text("球队\n车新新\tcar\n", encoding="utf-8")
+    pipe(monkeypatch, "球队\n车新新\t car \n".encode())
+    for arguments, where in (
+        (("--data_dir", data), f"{data}/data.txt:2"),
+        ((), "<stdin>:2"),
+        (("--text", "球队", "车\tcar"), "--text:2"),
+    ):
+        with pytest.raises(DataError, match="ends with the label 'car', expected texts alone") as caught:
+            labels(capsys, bundle, *arguments)
+        assert str(caught.value).startswith(f"{where}: ") and "cut -f1" in str(caught.value)
+
+
 def test_tsv(capsys, bundle):
     rows = [
         row.split("\t") for row in labels(capsys, bundle, "--text", "车\t股", "--output_format", "tsv", "--top_k", "2")

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from prompt_kit.atomic import replace_file
-from prompt_kit.data import read_examples
+from prompt_kit.data import read_examples, read_texts
 from prompt_kit.errors import DataError
-from prompt_kit.lines import PathLike, read_lines
+from prompt_kit.lines import PathLike
 from prompt_kit.training.corpus import ExcludedTexts, normalize
 from prompt_kit.verbalizer import Verbalizer
 
@@ -41,15 +41,7 @@ def read_unlabelled(path: PathLike, data_dir: PathLike, verbalizer: Verbalizer) 
     data.txt.
     Raises DataError for a file that is labelled (its labels would become part of the texts) or has no text left.
     """
-    known, texts = set(verbalizer.labels), []
-    for number, line in read_lines(path):
-        _, tab, end = line.rpartition("\t")
-        if tab and end.strip() in known:
-            raise DataError(
-                f"{path}:{number}: ends with the label {end.strip()!r}, expected texts alone; cut the labels off, for "
-                f"example: cut -f1 {path} > texts.txt"
-            )
-        texts.append(line.strip())
+    texts = read_texts(path, verbalizer.labels)
     known_texts = []
     for split in _LABELLED:
         file = Path(data_dir) / f"{split}.txt"
