@@ -11,12 +11,18 @@ from tqdm import tqdm
 
 from prompt_kit.training.checkpoint import find_best
 
+# A few dozen examples make an epoch of one step or two, and five of those say nothing yet.
+_PATIENCE_STEPS = 60
+
 
 class BestModelCallback(TrainerCallback):
     """Have every evaluation that is the best so far saved, and stop after `patience` evaluations that are not.
 
+    Of equal scores the one with the lower dev loss is better: few dev texts give many equal accuracies.
+
     Args:
-        patience: evaluations without a better score before training stops; 0 never stops.
+        patience: evaluations without a better score before training stops, if they are `_PATIENCE_STEPS` steps apart or
+            more; 0 never stops.
 
     `resumed_from` is the checkpoint-N that training goes on from, if any: the best one so far is looked for beside it.
     The count is read off the state's log, which every checkpoint holds, so it survives a resume.
@@ -39,14 +45,16 @@ class BestModelCallback(TrainerCallback):
     def on_evaluate(self, args, state, control, metrics: dict[str, float], **kwargs):
         if not self.training:  # an evaluation that the user asked for, with whatever model that is
             return
-        scores = evaluation_scores(state.log_history, args.metric_for_best_model)
-        best = max(range(len(scores)), key=lambda i: (scores[i] if args.greater_is_better else -scores[i], -i))
+        sign = 1 if args.greater_is_better else -1
+        entries = evaluations(state.log_history, args.metric_for_best_model)
+        scores = [(sign * entry[metric_key(args.metric_for_best_model)], -entry["eval_loss"]) for entry in entries]
+        best = max(range(len(scores)), key=lambda i: (scores[i], -i))
         if best == len(scores) - 1:
-            state.best_metric = scores[best]
+            state.best_metric = sign * scores[best][0]
             state.best_model_checkpoint = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
             control.should_save = True
         elif self.patience and len(scores) - 1 - best >= self.patience:
-            control.should_training_stop = True
+            control.should_training_stop = state.global_step - entries[best]["step"] >= _PATIENCE_STEPS
         if self.saved_step == state.global_step:
             control.should_save = True  # again: what was saved at this step does not know of this evaluation
 
@@ -54,10 +62,14 @@ class BestModelCallback(TrainerCallback):
         self.saved_step = state.global_step
 
 
-def evaluation_scores(log_history, metric: str) -> list:
-    """The metric of every evaluation in the log, in order."""
-    key = metric if metric.startswith("eval_") else f"eval_{metric}"
-    return [entry[key] for entry in log_history if key in entry]
+def evaluations(log_history, metric: str) -> list:
+    """The entries of the log that hold the metric, in order."""
+    return [entry for entry in log_history if metric_key(metric) in entry]
+
+
+def metric_key(metric: str) -> str:
+    """What a metric is called in the log."""
+    return metric if metric.startswith("eval_") else f"eval_{metric}"
 
 
 class ProgressCallback(TrainerCallback):

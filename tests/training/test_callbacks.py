@@ -10,7 +10,7 @@ from paddlenlp.trainer import TrainerControl, TrainerState
 
 from prompt_kit.errors import CheckpointError
 from prompt_kit.training import callbacks
-from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback, evaluation_scores
+from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback, evaluations
 
 
 def arguments(metric="accuracy", greater=True, output_dir="out", disable_tqdm=True):
@@ -19,10 +19,10 @@ def arguments(metric="accuracy", greater=True, output_dir="out", disable_tqdm=Tr
     )
 
 
-def evaluate(callback, args, state, score, metric="accuracy") -> TrainerControl:
+def evaluate(callback, args, state, score, metric="accuracy", loss=1.0, steps=60) -> TrainerControl:
     """One evaluation, as the Trainer goes about it: log first, then the callbacks."""
-    state.global_step += 10
-    metrics = {f"eval_{metric}": score}
+    state.global_step += steps
+    metrics = {"eval_loss": loss, f"eval_{metric}": score}
     state.log_history.append({**metrics, "step": state.global_step})
     control = TrainerControl()
     callback.on_evaluate(args, state, control, metrics=metrics)
@@ -46,7 +46,25 @@ def run(scores, patience=0, **options):
 def test_every_best_so_far_is_saved():
     decisions, state = run([0.5, 0.4, 0.7, 0.7, 0.6])
     assert [saved for saved, _ in decisions] == [True, False, True, False, False]  # of equals, the first
-    assert (state.best_metric, state.best_model_checkpoint) == (0.7, "out/checkpoint-30")
+    assert (state.best_metric, state.best_model_checkpoint) == (0.7, "out/checkpoint-180")
+
+
+def test_of_equal_scores_the_lower_loss_is_better():
+    args = arguments()
+    callback, state = started(2, args)
+    rows = [(0.5, 2.0), (0.5, 1.5), (0.5, 1.6), (0.4, 0.1), (0.5, 1.4)]
+    controls = [evaluate(callback, args, state, score, loss=loss) for score, loss in rows]
+    assert [control.should_save for control in controls] == [True, True, False, False, True]
+    assert [control.should_training_stop for control in controls] == [False, False, False, True, False]
+    assert (state.best_metric, state.best_model_checkpoint) == (0.5, "out/checkpoint-300")
+
+
+def test_patience_is_not_used_up_by_a_few_steps():
+    """An epoch of one step: five evaluations without a better score are five steps."""
+    args = arguments()
+    callback, state = started(5, args)
+    stopped = [evaluate(callback, args, state, 0.5, steps=1).should_training_stop for _ in range(70)]
+    assert stopped.index(True) == 60  # the best is of step 1, this is step 61
 
 
 def test_lower_is_better_for_a_loss():
@@ -87,17 +105,17 @@ def test_a_checkpoint_that_was_written_before_the_evaluation_is_written_again():
     args = arguments()
     callback, state = started(0, args)
     evaluate(callback, args, state, 0.5)
-    state.global_step += 10
+    state.global_step += 60
     callback.on_save(args, state, TrainerControl())
-    state.global_step -= 10
+    state.global_step -= 60
     assert evaluate(callback, args, state, 0.4).should_save is True
     assert evaluate(callback, args, state, 0.4).should_save is False
 
 
-def test_scores_are_those_of_the_evaluations():
+def test_evaluations_are_those_of_the_metric():
     log = [{"loss": 1.0}, {"eval_accuracy": 0.1, "eval_loss": 2.0}, {"loss": 0.5}, {"eval_accuracy": 0.2}]
-    assert evaluation_scores(log, "accuracy") == evaluation_scores(log, "eval_accuracy") == [0.1, 0.2]
-    assert evaluation_scores(log, "loss") == [2.0]
+    assert evaluations(log, "accuracy") == evaluations(log, "eval_accuracy") == [log[1], log[3]]
+    assert evaluations(log, "loss") == [log[1]]
 
 
 def moved_run(tmp_path, best):

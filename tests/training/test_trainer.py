@@ -14,6 +14,7 @@ from runs import names, same, saved_weights, trainer, weights
 from tiny import EXAMPLES, HARD, LABELS, tiny_model
 
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.training import callbacks
 from prompt_kit.training import trainer as trainer_module
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
 from prompt_kit.training.modeling import PromptModel
@@ -359,14 +360,16 @@ def test_the_best_checkpoint_is_an_error_when_it_has_gone(tmp_path, scripted):
         trainer(tmp_path, callbacks=[Vandal()], num_train_epochs=2).train()
 
 
-def test_early_stopping(tmp_path, scripted):
-    scripted([0.5, 0.6, 0.6, 0.5, 0.9])
+def test_early_stopping(tmp_path, scripted, monkeypatch):
+    monkeypatch.setattr(callbacks, "_PATIENCE_STEPS", 1)
+    scripted([0.5, 0.6, 0.55, 0.5, 0.9])
     run = trainer(tmp_path, num_train_epochs=10, early_stopping_patience=2)
     run.train()
     assert run.state.global_step == 2 * 4  # the best in epoch 2, then two epochs without a better one
 
 
-def test_early_stopping_counts_on_after_a_resume(tmp_path, scripted):
+def test_early_stopping_counts_on_after_a_resume(tmp_path, scripted, monkeypatch):
+    monkeypatch.setattr(callbacks, "_PATIENCE_STEPS", 1)
     scripted([0.9, 0.5, 0.4])
     options = dict(num_train_epochs=10, early_stopping_patience=3, save_strategy="epoch")
     run = trainer(tmp_path, **{**options, "num_train_epochs": 3})
