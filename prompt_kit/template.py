@@ -131,6 +131,14 @@ class Template:
         plain = (replace(one, encoder=None, hidden_size=None) if isinstance(one, Soft) else one for one in whole)
         return Template(tuple(plain))
 
+    def with_fixed_words(self) -> Template:
+        """The same template with the words of its soft tokens as fixed words, which is how they start."""
+        return Template(
+            tuple(
+                Hard(one.text, one.token_type) if isinstance(one, Soft) and one.text else one for one in self.segments
+            )
+        )
+
     def __str__(self) -> str:
         """The canonical string: Template.parse(str(template)) == template."""
         return "".join(str(segment) for segment in self.segments)

@@ -64,7 +64,7 @@ class ModelArguments:
     )
     encoder_hidden_size: Optional[int] = _flag(200, "width of the soft encoder; None: the model's own", "model")
     verbalizer: str = _flag(
-        "soft",
+        "cosine",
         "head: soft (learnable, starts from the label words), manual (the pretrained head), or prototype (the pretrained "
         "head plus the cosines to a learned prototype of each label's examples)",
         "model",

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import paddle
 
-from prompt_kit.data import Example
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt_tokenizer import collate
 
@@ -39,10 +38,7 @@ def calibrate(model: PromptModel, texts: Sequence[str]) -> None:
     training = model.training
     model.eval()
     # neighbours in length share a batch; a mean knows no order
-    features = sorted(
-        model.prompt_tokenizer.encode_many([_filled(model, text) for text in texts]),
-        key=lambda one: len(one.input_ids),
-    )
+    features = sorted(model.encode_texts(texts), key=lambda one: len(one.input_ids))
     logits = []
     with paddle.no_grad():
         for start in range(0, len(features), _BATCH):
@@ -59,7 +55,3 @@ def calibration_bias(logits: np.ndarray) -> np.ndarray:
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)
     return -(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))).mean(axis=0)
-
-
-def _filled(model: PromptModel, text: str) -> Example:
-    return Example(**{"text_a": text, **{field: text for field in model.template.fields}})

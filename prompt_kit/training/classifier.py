@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import paddle
 from paddle import nn
 
 from prompt_kit.atomic import replace_files
 from prompt_kit.errors import CheckpointError, ConfigError
-from prompt_kit.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training.backbone import longest_input, read_config
@@ -77,6 +79,14 @@ class TextClassifier(nn.Layer):
     def added_layers(self) -> list:
         """The layers that are no part of the language model."""
         raise NotImplementedError
+
+    def start_from_examples(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> None:
+        """Start the head of an untrained model from labelled examples, if it is of a kind that can.
+
+        Args:
+            features: N encoded texts.
+            labels: [N] label ids, or [N, C] probabilities.
+        """
 
     def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
         """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""

@@ -13,7 +13,7 @@ from paddle import nn
 from prompt_kit.errors import ConfigError
 from prompt_kit.verbalizer import LabelTokens
 
-HEADS = ("soft", "manual", "prototype")
+HEADS = ("cosine", "soft", "manual", "prototype")
 
 
 @dataclass(frozen=True)

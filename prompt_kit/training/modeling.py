@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional, Union
@@ -11,14 +12,17 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from prompt_kit.data import Example
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.lines import PathLike
-from prompt_kit.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.template import Template
 from prompt_kit.tokenization import Tokenizer
 from prompt_kit.training.backbone import architecture_classes, architecture_name, load_backbone
 from prompt_kit.training.classifier import TextClassifier
+from prompt_kit.training.cosine_head import CosineHead, combine, unit, word_directions
 from prompt_kit.training.heads import HEADS, ManualHead, SoftHead, masked_lm_head
+from prompt_kit.training.mask_states import mask_states
 from prompt_kit.training.prototype_head import PrototypeHead
 from prompt_kit.training.soft_prompt import PromptEmbedding, SoftPrompt
 from prompt_kit.verbalizer import Verbalizer
@@ -39,11 +43,11 @@ def default_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
 class PromptModelConfig:
     """What a PromptModel is, beside its language model and template.
 
-    head: `soft`, `manual` or `prototype`; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
+    head: one of HEADS; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
     calibration: a bias [C] of the pretrained head's label logits, None without calibration (see calibration.py).
     """
 
-    head: str = "soft"
+    head: str = "cosine"
     base_model: str = ""
     mode: str = "prompt"
     calibration: Optional[tuple[float, ...]] = None
@@ -56,9 +60,10 @@ class PromptModelConfig:
 class PromptModel(TextClassifier):
     """A masked language model that classifies by filling in the template's masks.
 
-    Before any training it predicts what the hard prompt with the pretrained head predicts: soft tokens start from
-    their words, the soft encoder is the identity, the soft head starts from the label words' decoder rows, and prototypes
-    are mixed in from zero.
+    Before any training it predicts what the hard prompt predicts: soft tokens start from their words and the soft encoder
+    is the identity. The cosine head starts from the label words, read as texts, and from training examples where
+    `start_from_examples` is given some; the other heads start as the pretrained one: the soft head from the label words'
+    decoder rows, prototypes mixed in from zero.
 
     Args:
         backbone: a PaddleNLP ERNIE, BERT, RoBERTa or ELECTRA-generator …ForMaskedLM.
@@ -82,23 +87,38 @@ class PromptModel(TextClassifier):
         embedding = backbone.get_input_embeddings()
         self.vocab_size, width = embedding.weight.shape
         self._lm_head = masked_lm_head(backbone)
-        tokens = verbalizer.token_table(self.tokenizer, prompt_tokenizer.num_masks)
-        manual = ManualHead(self._lm_head, tokens, prompt_tokenizer.num_masks)
-        if self.config.calibration is not None:
-            manual.shift(np.asarray(self.config.calibration, "float32"))
         self.soft_prompt = None
         if prompt_tokenizer.uses_soft:
             self.soft_prompt = SoftPrompt(prompt_tokenizer.soft_tokens, width)
             self.soft_prompt.start_from(embedding.weight)
             backbone.set_input_embeddings(PromptEmbedding(embedding, self.soft_prompt))
         sizes = (prompt_tokenizer.num_masks, len(verbalizer), width)
-        self.head = manual
-        if self.config.head == "soft":
-            self.head = SoftHead(*sizes)
-            self.head.start_from(manual)
-        elif self.config.head == "prototype":
-            self.head = PrototypeHead(manual, *sizes)
+        if self.config.head == "cosine":
+            self.head = CosineHead(*sizes)
+            directions, center = self._word_directions()
+            self.head.start_from(center, directions)
+        else:
+            self.head = self._decoder_head(*sizes)
         self._stop_unused()
+
+    def _decoder_head(self, *sizes: int) -> nn.Layer:
+        """A head that starts as the pretrained one."""
+        num_masks = self.prompt_tokenizer.num_masks
+        tokens = self.verbalizer.token_table(self.tokenizer, num_masks)
+        manual = ManualHead(self._lm_head, tokens, num_masks)
+        if self.config.calibration is not None:
+            manual.shift(np.asarray(self.config.calibration, "float32"))
+        if self.config.head == "soft":
+            head = SoftHead(*sizes)
+            head.start_from(manual)
+            return head
+        return PrototypeHead(manual, *sizes) if self.config.head == "prototype" else manual
+
+    def _word_directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Directions [C, D] of the label words, read as texts, and their mean state [D]."""
+        words = self.verbalizer.words
+        states = self.mask_states(self.encode_texts([word for of_label in words for word in of_label]))
+        return word_directions(states, [len(of_label) for of_label in words])
 
     @classmethod
     def build(
@@ -108,7 +128,7 @@ class PromptModel(TextClassifier):
         model_name_or_path: Optional[str] = None,
         soft_encoder: str = "lstm",
         encoder_hidden_size: Optional[int] = 200,
-        head: str = "soft",
+        head: str = "cosine",
         max_seq_length: int = 128,
         first_max_length: Optional[int] = None,
         other_max_length: Optional[int] = None,
@@ -161,13 +181,48 @@ class PromptModel(TextClassifier):
         logits = self.head(self.transform(states))
         return (logits, states) if return_mask_states else logits
 
+    def encode_texts(self, texts: Sequence[str]) -> list[Features]:
+        """Texts in the template, each in every field that it has."""
+        return self.prompt_tokenizer.encode_many(
+            [Example(**{"text_a": text, **{field: text for field in self.template.fields}}) for text in texts]
+        )
+
+    def mask_states(self, features: Sequence[Features], batch_size: int = 32) -> np.ndarray:
+        """What the head reads of texts, [N, M E], the masks side by side; without dropout."""
+
+        def read(**batch):
+            return self.transform(self(**batch, return_mask_states=True)[1])
+
+        return mask_states(self, read, features, self.tokenizer.pad_id, batch_size)
+
+    def start_from_texts(self, features: Sequence[Features]) -> None:
+        """Centre the cosine head on texts of the task; nothing for another head."""
+        if self.config.head == "cosine":
+            self.head.start_from(self.mask_states(features).mean(axis=0), self._word_directions()[0])
+
+    def start_from_examples(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> None:
+        """Start the head from labelled examples; only cosine and prototype do.
+
+        Args:
+            features: N encoded texts.
+            labels: [N] label ids, or [N, C] probabilities.
+        """
+        if self.config.head == "cosine":
+            states = self.mask_states(features, batch_size)
+            center = states.mean(axis=0)
+            self.head.start_from(center, combine(self._word_directions()[0], unit(states - center), labels))
+        elif self.config.head == "prototype" and not self.head.started:
+            states = self.mask_states(features, batch_size)
+            ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
+            self.head.start_from_examples(paddle.to_tensor(states), ids)
+
     def transform(self, states: paddle.Tensor) -> paddle.Tensor:
         """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
         return self._lm_head.transform(states)
 
     @property
     def reads_word_embeddings(self) -> bool:
-        return self.config.head != "soft"
+        return self.config.head in ("manual", "prototype")
 
     def add_bias(self, bias: np.ndarray) -> None:
         """Add `bias` [C] to the label logits, and record it as a calibration."""
@@ -182,7 +237,7 @@ class PromptModel(TextClassifier):
     def _stop_unused(self) -> None:
         """Parameters that take no part in the label logits: no gradient, no optimizer state, no waiting in data parallel."""
         unused = []
-        if self.config.head == "soft":
+        if not self.reads_word_embeddings:
             unused.append(self._lm_head.bias())
             if self._lm_head.weight() is not self.backbone.get_input_embeddings().weight:
                 unused.append(self._lm_head.weight())

@@ -16,13 +16,11 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from prompt_kit.prompt_tokenizer import collate
-from prompt_kit.training.batching import EncodedDataset
 from prompt_kit.training.episodes import episode_loss
 from prompt_kit.training.heads import ManualHead
 
 if TYPE_CHECKING:
-    from prompt_kit.training.modeling import PromptModel
+    pass
 
 _SCALE = 20.0  # logits a cosine: a softmax over cosines themselves could never be certain
 _MIX_RATE = 5.0  # `mix` is learned at the head's rate, but has to get somewhere within a few epochs
@@ -109,23 +107,3 @@ class PrototypeHead(nn.Layer):
         embedded = self.embed(states)
         to_prototypes = F.cross_entropy(self.scores(embedded).astype("float32"), labels)
         return to_prototypes + episode_loss(embedded.astype("float32"), labels, _SCALE, passes)
-
-
-def start_prototypes(model: PromptModel, dataset: EncodedDataset, batch_size: int = 32) -> None:
-    """Start the prototypes of an untrained model from its mask states of labelled examples, without dropout.
-
-    A model that was trained keeps its own. One pass over the examples, whose mask states [N, M, E] it holds at once.
-    """
-    if model.head.started:
-        return
-    training = model.training
-    model.eval()
-    states = []
-    with paddle.no_grad():
-        for start in range(0, len(dataset), batch_size):
-            arrays = collate(dataset.features[start : start + batch_size], model.tokenizer.pad_id)
-            batch = {name: paddle.to_tensor(array) for name, array in arrays.items()}
-            states.append(model.transform(model(**batch, return_mask_states=True)[1]))
-    if training:
-        model.train()
-    model.head.start_from_examples(paddle.concat(states), np.asarray(dataset.labels))

@@ -23,7 +23,7 @@ from prompt_kit.training.callbacks import BestModelCallback, ProgressCallback
 from prompt_kit.training.classifier import TextClassifier
 from prompt_kit.training.episodes import EpisodeBatchSampler
 from prompt_kit.training.losses import r_drop_loss, rgl_loss
-from prompt_kit.training.prototype_head import PrototypeHead, start_prototypes
+from prompt_kit.training.prototype_head import PrototypeHead
 from prompt_kit.training.resumable import ResumableTrainer
 from prompt_kit.training.run_record import record_of
 from prompt_kit.training.trained_rows import RowsAdamW, TrainedRows
@@ -191,8 +191,10 @@ class PromptTrainer(ResumableTrainer):
 
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
         """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
-        if resume_from_checkpoint is None and isinstance(self.model.head, PrototypeHead):
-            start_prototypes(self.model, self.train_dataset, self.args.per_device_eval_batch_size)
+        if resume_from_checkpoint is None:
+            data, batch_size = self.train_dataset, self.args.per_device_eval_batch_size
+            labels = np.asarray(data.labels) if data.targets is None else data.targets
+            self.model.start_from_examples(data.features, labels, batch_size)
         keep_best = self.args.load_best_model_at_end
         self._best.resumed_from = resume_from_checkpoint if keep_best else None
         # The Trainer would look for model_state.pdparams, not find it, warn, and go on with the last model.

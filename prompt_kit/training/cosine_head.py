@@ -1,0 +1,110 @@
+"""The cosine head: each label is a direction among the mask states, started from its words and its examples.
+
+Label words are read as texts: they go through the same template and the same encoder as the texts they are compared
+with. A label starts at the mean direction of its training examples and of its words, which count as `WORD_EXAMPLES` of
+them, so with no example at all the words alone decide, and with many they hardly matter.
+
+Sources: Wang et al., SimpleShot, 2019 (arXiv:1911.04623): centred and normalised states, nearest class mean; Qi et al.,
+Low-Shot Learning with Imprinted Weights, CVPR 2018 (arXiv:1712.07136): class means as the weights of a cosine
+classifier that is trained on; Gidaris & Komodakis, Dynamic Few-Shot Visual Learning without Forgetting, CVPR 2018
+(arXiv:1804.09458): its learned temperature, which is fixed here. Words as examples are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+
+SCALE = 12.0  # logits a cosine: a softmax over cosines themselves could never be certain
+WORD_EXAMPLES = 4.0  # examples that the words of a label are worth
+
+
+class CosineHead(nn.Layer):
+    """Label logits: scaled cosines between a text's centred mask states and one direction a label.
+
+    [B, M, E] -> [B, D], D = M E -> [B, C]. All of it is kept with the model: prediction and export need no example.
+
+    Args:
+        num_masks: M.
+        num_labels: C.
+        width: E.
+    """
+
+    def __init__(self, num_masks: int, num_labels: int, width: int):
+        super().__init__()
+        size = num_masks * width
+        self.center = self.create_parameter([size], is_bias=True)
+        self.center.stop_gradient = True  # put where the texts are, and not learned
+        self.weight = self.create_parameter([num_labels, size])
+        self.bias = self.create_parameter([num_labels], is_bias=True)
+
+    def start_from(self, center: np.ndarray, directions: np.ndarray) -> None:
+        """Put the origin at `center` [D] and point label c to directions[c], of [C, D]."""
+        self.center.set_value(center.astype("float32"))
+        self.weight.set_value(unit(directions).astype("float32"))
+
+    def shift(self, bias: np.ndarray) -> None:
+        """Add `bias` [C] to the label logits, for good."""
+        self.bias.set_value(self.bias.numpy() + bias.astype("float32"))
+
+    def forward(self, states: paddle.Tensor) -> paddle.Tensor:
+        """[B, M, E] transformed mask states -> [B, C]."""
+        centred = states.reshape([-1, self.weight.shape[1]]) - self.center
+        cosines = paddle.matmul(F.normalize(centred, axis=-1), F.normalize(self.weight, axis=-1), transpose_y=True)
+        return SCALE * cosines + self.bias
+
+
+def word_directions(states: np.ndarray, words_of_label: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """(directions [C, D] of the labels' words, the mean [D] of the labels' states).
+
+    Args:
+        states: [W, D] mask states of all label words, label by label.
+        words_of_label: [C] how many of them each label has; the words of a label count alike.
+    """
+    labels = np.repeat(np.arange(len(words_of_label)), words_of_label)
+    center = _class_means(states, labels).mean(axis=0)
+    return unit(_class_means(unit(states - center), labels)), center
+
+
+def combine(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Directions [C, D] of labels: the mean of n examples' directions and of `WORD_EXAMPLES` times their words'.
+
+    Args:
+        words: [C, D] of length 1.
+        examples: [N, D] centred states of length 1.
+        labels: [N] label ids, or [N, C] weights of the labels.
+    """
+    weights = np.eye(len(words))[labels] if np.ndim(labels) == 1 else np.asarray(labels)
+    # a mean of many directions is shorter than one of few: here only their number counts
+    return unit(weights.sum(axis=0)[:, None] * unit(weights.T @ examples) + WORD_EXAMPLES * words)
+
+
+def leave_one_out(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """[N] bool: whether each example is right by the directions that `combine` makes without it.
+
+    Args:
+        words: [C, D] of length 1.
+        examples: [N, D] centred states of length 1.
+        labels: [N] label ids.
+    """
+    onehot = np.eye(len(words))[labels]
+    scores = examples @ combine(words, examples, labels).T
+    others = unit((onehot.T @ examples)[labels] - examples)  # of the same label
+    counts = onehot.sum(axis=0)[labels][:, None] - 1
+    own = unit(counts * others + WORD_EXAMPLES * words[labels])
+    scores[np.arange(len(labels)), labels] = (examples * own).sum(axis=1)
+    return scores.argmax(axis=1) == labels
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors [..., D] at length 1; zero stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
+def _class_means(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """[N, D] and label ids [N] -> [C, D]; every label has a vector."""
+    return np.stack([vectors[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
