@@ -74,4 +74,5 @@ setup(
     package_data={"prompt_kit": ["models/*/*"]},
     install_requires=BASE,
     extras_require=EXTRAS,
+    entry_points={"console_scripts": ["prompt-kit = prompt_kit.cli.main:console"]},
 )

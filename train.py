@@ -1,29 +1,8 @@
 #!/usr/bin/env python
 """Train, evaluate, predict with and export a prompt model: `python train.py --do_train --do_eval`."""
 
-from prompt_kit.cli import run
-
-
-def main(argv=None):
-    from prompt_kit.training import session
-
-    model_args, data_args, args, given = session.parse_arguments(argv)
-    session.check_output_folder(args)
-    model, dataset, info = session.prepare(model_args, data_args, args, given)
-    trainer = session.make_trainer(model, args, dataset, info)
-    results = session.Results(args.output_dir, info)
-
-    if args.do_train:
-        results.write("train", trainer.train(session.checkpoint_to_resume(args)).metrics)
-        trainer.save_model()
-        trainer.save_state()
-    if args.do_eval:
-        results.write("eval", trainer.evaluate())
-    if args.do_predict:
-        results.write_predictions("test", trainer.predict_logits(dataset.test), dataset.test, model.verbalizer)
-    if args.do_export:
-        session.export(model, args, results)
-
+from prompt_kit.cli.parser import run
+from prompt_kit.cli.train import main
 
 if __name__ == "__main__":
     run(main)

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from prompt_kit.atomic import replace_file  # noqa: E402
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 from prompt_kit.errors import ConfigError, PromptKitError  # noqa: E402
 
 WORDS = "这条新闻标题的主题是"
@@ -331,7 +331,7 @@ def number_of_shots(text: str) -> Optional[int]:
 
 
 def cores() -> int:
-    from prompt_kit.cores import physical_cores
+    from prompt_kit.inference.cores import physical_cores
 
     return physical_cores()
 

@@ -7,7 +7,7 @@ same, the prompt too. The cold start is a whole process that labels one text. GF
 side really does for the tokens that are there, padding not; "sgemm" is its share of the rate of one large float32 product
 in the same round, by CPU seconds.
 "fp32-whole" and "int8-whole" (--whole_batches) give onnxruntime every batch whole, as the peer does, where ours otherwise run
-in parts of prompt_kit.onnx_model's _CPU_TOKENS.
+in parts of prompt_kit.inference.onnx_model's _CPU_TOKENS.
 "x peer" is the median ratio of neighbouring rounds by the clock, "x cpu" by CPU seconds, which other work on the machine
 disturbs less.
 
@@ -40,7 +40,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from process_memory import peak_mb  # noqa: E402
 from train_speed import PROMPT, SIZES, machine, make_model, median  # noqa: E402
 
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 
 TEMPLATE = f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}"
 OURS = ("fp32", "int8")
@@ -244,8 +244,8 @@ def infer_file(args, side: str, model: Path) -> dict:
 
 
 def read_lines(args) -> list:
-    from prompt_kit.data import read_examples
-    from prompt_kit.verbalizer import Verbalizer
+    from prompt_kit.data.dataset import read_examples
+    from prompt_kit.prompt.verbalizer import Verbalizer
 
     labels = Verbalizer.from_file(Path(args.data_dir) / "label.txt").labels
     return [example.text_a for example in read_examples(args.input, labels)]
@@ -274,9 +274,9 @@ def serve(args, classify, lengths=()) -> None:
 
 
 def serve_ours(args) -> None:
-    from prompt_kit import onnx_model
-    from prompt_kit.data import Example
-    from prompt_kit.predictor import Predictor
+    from prompt_kit.data.dataset import Example
+    from prompt_kit.inference import onnx_model
+    from prompt_kit.inference.predictor import Predictor
 
     if args.worker in WHOLE:
         onnx_model._CPU_TOKENS = sys.maxsize
@@ -364,9 +364,9 @@ def peer_classifier(args):
 def prepare(args) -> None:
     """Random weights, and both sides' exports of them."""
     import prompt_kit.training.runtime  # noqa: F401  before paddle: it sets the environment
-    from prompt_kit.training.exporter import Int8, export_bundle
-    from prompt_kit.training.modeling import PromptModel
-    from prompt_kit.verbalizer import Verbalizer
+    from prompt_kit.prompt.verbalizer import Verbalizer
+    from prompt_kit.training.export.exporter import Int8, export_bundle
+    from prompt_kit.training.models.prompt_model import PromptModel
 
     model = Path(args.model)
     make_model(model, args.sizes[0])

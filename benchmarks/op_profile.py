@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from infer_speed import sgemm_session  # noqa: E402
 
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 
 KINDS = {
     "float products": ("MatMul", "Gemm", "FusedGemm"),
@@ -65,10 +65,10 @@ def parse(argv):
 
 def make_batches(args) -> tuple:
     """(the arrays of each batch, how many tokens they hold)."""
-    from prompt_kit.bundle import load_prompt_tokenizer, read_bundle
-    from prompt_kit.data import Example
-    from prompt_kit.lines import read_lines
-    from prompt_kit.prompt_tokenizer import collate
+    from prompt_kit.data.dataset import Example
+    from prompt_kit.data.lines import read_lines
+    from prompt_kit.inference.bundle import load_prompt_tokenizer, read_bundle
+    from prompt_kit.prompt.prompt_tokenizer import collate
 
     prompt_tokenizer = load_prompt_tokenizer(args.model_path_prefix, read_bundle(args.model_path_prefix))
     texts = [line.rpartition("\t")[0] or line for _, line in read_lines(args.input)][: args.lines]
@@ -85,7 +85,7 @@ def profile(args, batches: list) -> list:
     """ONNX Runtime's events of every operator of every run, in the order of the runs."""
     import onnxruntime
 
-    from prompt_kit.bundle import read_bundle
+    from prompt_kit.inference.bundle import read_bundle
 
     name = read_bundle(args.model_path_prefix).models[args.precision]
     with tempfile.TemporaryDirectory() as folder:

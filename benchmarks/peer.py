@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 
 PROMPT = "这条新闻标题的主题是"
 
@@ -63,8 +63,8 @@ def main(argv=None):
     import prompt_kit.training.runtime  # noqa: F401, isort: skip: threads, before paddle
     from paddlenlp.trainer import set_seed
 
-    from prompt_kit.data import read_dataset, sample_few_shot
-    from prompt_kit.verbalizer import Verbalizer
+    from prompt_kit.data.dataset import read_dataset, sample_few_shot
+    from prompt_kit.prompt.verbalizer import Verbalizer
 
     begin = time.time()
     verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")

@@ -29,7 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from process_memory import peak_mb, resident_mb  # noqa: E402
 from train_speed import machine, median  # noqa: E402
 
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 from prompt_kit.errors import DataError  # noqa: E402
 
 COMPARED = 0.1  # the share of a run's lines whose memory is compared: the second tenth with the last

@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from process_memory import peak_mb  # noqa: E402
 
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 
 PROMPT = "这条新闻标题的主题是"
 SIZES = {"nano": (312, 4, 12, 1248, 40000), "base": (768, 12, 12, 3072, 40000), "mini_zh": (256, 4, 4, 1024, 8000)}
@@ -170,11 +170,11 @@ def endless(loader):
 
 
 def our_trainer(args, losses: dict):
-    from prompt_kit.data import read_dataset
-    from prompt_kit.training.arguments import PromptTrainingArguments
-    from prompt_kit.training.modeling import PromptModel
-    from prompt_kit.training.trainer import PromptTrainer
-    from prompt_kit.verbalizer import Verbalizer
+    from prompt_kit.data.dataset import read_dataset
+    from prompt_kit.prompt.verbalizer import Verbalizer
+    from prompt_kit.training.loop.arguments import PromptTrainingArguments
+    from prompt_kit.training.loop.trainer import PromptTrainer
+    from prompt_kit.training.models.prompt_model import PromptModel
 
     verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
     model = PromptModel.build(verbalizer, f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}", args.model)
@@ -190,8 +190,8 @@ def our_trainer(args, losses: dict):
 def peer_trainer(args, losses: dict):
     from peer import make_trainer
 
-    from prompt_kit.data import read_dataset
-    from prompt_kit.verbalizer import Verbalizer
+    from prompt_kit.data.dataset import read_dataset
+    from prompt_kit.prompt.verbalizer import Verbalizer
 
     verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
     examples = read_dataset(args.data_dir, verbalizer, ["train"]).train
@@ -236,7 +236,7 @@ def row(result: dict) -> str:
 
 
 def machine() -> dict:
-    from prompt_kit.cores import physical_cores
+    from prompt_kit.inference.cores import physical_cores
     from prompt_kit.versions import installed_versions
 
     name = platform.processor()

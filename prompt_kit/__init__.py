@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from prompt_kit.versions import __version__
 
 if TYPE_CHECKING:
-    from prompt_kit.predictor import Predictor
-    from prompt_kit.template import Template
-    from prompt_kit.training.arguments import PromptTrainingArguments
-    from prompt_kit.training.finetuning import FineTuneModel
-    from prompt_kit.training.modeling import PromptModel
-    from prompt_kit.training.trainer import PromptTrainer
-    from prompt_kit.verbalizer import Verbalizer
+    from prompt_kit.inference.predictor import Predictor
+    from prompt_kit.prompt.template import Template
+    from prompt_kit.prompt.verbalizer import Verbalizer
+    from prompt_kit.training.loop.arguments import PromptTrainingArguments
+    from prompt_kit.training.loop.trainer import PromptTrainer
+    from prompt_kit.training.models.finetune_model import FineTuneModel
+    from prompt_kit.training.models.prompt_model import PromptModel
 
 __all__ = [
     "FineTuneModel",
@@ -28,13 +28,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "FineTuneModel": "prompt_kit.training.finetuning",
-    "Predictor": "prompt_kit.predictor",
-    "PromptModel": "prompt_kit.training.modeling",
-    "PromptTrainer": "prompt_kit.training.trainer",
-    "PromptTrainingArguments": "prompt_kit.training.arguments",
-    "Template": "prompt_kit.template",
-    "Verbalizer": "prompt_kit.verbalizer",
+    "FineTuneModel": "prompt_kit.training.models.finetune_model",
+    "Predictor": "prompt_kit.inference.predictor",
+    "PromptModel": "prompt_kit.training.models.prompt_model",
+    "PromptTrainer": "prompt_kit.training.loop.trainer",
+    "PromptTrainingArguments": "prompt_kit.training.loop.arguments",
+    "Template": "prompt_kit.prompt.template",
+    "Verbalizer": "prompt_kit.prompt.verbalizer",
 }
 
 

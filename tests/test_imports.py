@@ -5,10 +5,12 @@ Every case is a fresh Python in which paddle and paddlenlp cannot be imported.
 
 from __future__ import annotations
 
+import ast
 import os
 import pkgutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -49,8 +51,48 @@ def script(root, name, *arguments, program=BLOCK, path=""):
 
 def test_every_root_module_is_there():
     names = modules()
-    assert {"prompt_kit.data", "prompt_kit.predictor", "prompt_kit.template", "prompt_kit.versions"} <= set(names)
+    assert {
+        "prompt_kit.data.dataset",
+        "prompt_kit.inference.predictor",
+        "prompt_kit.prompt.template",
+        "prompt_kit.versions",
+    } <= set(names)
     assert not any("training" in name for name in names)
+
+
+def import_graph(root) -> dict:
+    """Module of prompt_kit -> modules of it that it imports, inside functions too, but no package's __init__."""
+    files = {}
+    for path in (root / "prompt_kit").rglob("*.py"):
+        files[".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")] = path
+    graph = {}
+    for name, path in files.items():
+        if path.name == "__init__.py":
+            continue
+        imported = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{path}: a relative import"
+                imported.update(f"{node.module}.{alias.name}" for alias in node.names)
+        found = {one if one in files else one.rpartition(".")[0] for one in imported}
+        graph[name] = {one for one in found if one in files and files[one].name != "__init__.py"}
+    return graph
+
+
+def test_no_circle_of_imports(root):
+    TopologicalSorter(import_graph(root)).prepare()  # raises CycleError
+
+
+def test_arrows_point_one_way(root):
+    """The rooms that need Paddle import the others, which never import them; the command line and the front door may."""
+    free = lambda name: name.startswith(("prompt_kit.training", "prompt_kit.cli")) or name == "prompt_kit.classifier"  # noqa: E731
+    upward = [
+        (name, one) for name, found in import_graph(root).items() if not free(name)
+        for one in found if one.startswith(("prompt_kit.training", "prompt_kit.cli"))
+    ]  # fmt: skip
+    assert not upward
 
 
 def test_root_modules_import_without_paddle_and_without_what_only_some_need(root):

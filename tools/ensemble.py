@@ -24,15 +24,15 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from prompt_kit.atomic import replace_folder  # noqa: E402
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
-from prompt_kit.data import Dataset, fingerprint, read_dataset  # noqa: E402
-from prompt_kit.ensemble import average, check_same_labels, is_weight  # noqa: E402
-from prompt_kit.ensemble_export import write_ensemble  # noqa: E402
-from prompt_kit.ensemble_member import Member, open_member  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
+from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset  # noqa: E402
 from prompt_kit.errors import ConfigError, DependencyError  # noqa: E402
+from prompt_kit.inference.ensemble import average, check_same_labels, is_weight  # noqa: E402
+from prompt_kit.inference.ensemble_export import write_ensemble  # noqa: E402
+from prompt_kit.inference.ensemble_member import Member, open_member  # noqa: E402
+from prompt_kit.inference.prediction_table import write_prediction_table  # noqa: E402
 from prompt_kit.metrics import accuracy_and_f1  # noqa: E402
-from prompt_kit.prediction_table import write_prediction_table  # noqa: E402
-from prompt_kit.verbalizer import Verbalizer  # noqa: E402
+from prompt_kit.prompt.verbalizer import Verbalizer  # noqa: E402
 from prompt_kit.versions import installed_versions  # noqa: E402
 
 RESULTS, PREDICTIONS, EXPORT = "ensemble_results.json", "test_predictions.tsv", "export"
@@ -42,7 +42,7 @@ SCORES = ("eval_accuracy", "eval_macro_f1", "test_accuracy", "test_macro_f1")
 def main(argv: Optional[Sequence[str]] = None) -> None:
     args = parse(argv)
     output_dir = free_output_folder(args)
-    members = [open_member("members", path) for path in args.members]
+    members = [open_member("members", path, trained_member) for path in args.members]
     dataset = read_data(args, members)
     labels = members[0].verbalizer
     found = [predict(member, dataset, args.batch_size) for member in members]
@@ -110,6 +110,13 @@ def free_output_folder(args: argparse.Namespace) -> Path:
             f"--output_dir {args.output_dir} holds an ensemble already; use another, or --overwrite_output_dir"
         )
     return folder
+
+
+def trained_member() -> type[Member]:
+    """The class for a training folder; exported folders need no Paddle."""
+    from prompt_kit.training.export.trained_member import TrainedMember
+
+    return TrainedMember
 
 
 def read_data(args: argparse.Namespace, members: Sequence[Member]) -> Dataset:

@@ -20,9 +20,9 @@ from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
+from prompt_kit.data.lines import read_lines  # noqa: E402
 from prompt_kit.errors import ConfigError, DataError  # noqa: E402
-from prompt_kit.lines import read_lines  # noqa: E402
 
 SPLITS = ("0", "1", "2", "3", "4", "few_all")
 OUTPUTS = ("label.txt", "train.txt", "dev.txt", "test.txt", "data.txt")

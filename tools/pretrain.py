@@ -6,11 +6,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from prompt_kit.cli import run  # noqa: E402
+from prompt_kit.cli.parser import run  # noqa: E402
 
 
 def main(argv=None):
-    from prompt_kit.training import pretraining_session as session
+    from prompt_kit.training.pretraining import session as session
 
     args = session.parse_arguments(argv)
     session.check_output_folder(args)
@@ -24,7 +24,7 @@ def main(argv=None):
 
 
 def parse(argv):
-    from prompt_kit.training.pretraining_arguments import build_parser
+    from prompt_kit.training.pretraining.arguments import build_parser
 
     return build_parser().parse_args(argv)
 

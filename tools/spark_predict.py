@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, Optional
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from prompt_kit.bundle import bundle_folder, read_bundle  # noqa: E402
-from prompt_kit.cli import ArgumentParser, run  # noqa: E402
+from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 from prompt_kit.errors import ConfigError, DependencyError, PromptKitError  # noqa: E402
-from prompt_kit.predictor import PRECISIONS, Predictor  # noqa: E402
+from prompt_kit.inference.bundle import bundle_folder, read_bundle  # noqa: E402
+from prompt_kit.inference.predictor import PRECISIONS, Predictor  # noqa: E402
 
 if TYPE_CHECKING:
     import pandas

@@ -14,8 +14,8 @@ import os
 import sys
 import warnings
 
-from prompt_kit.cores import physical_cores
 from prompt_kit.errors import DependencyError
+from prompt_kit.inference.cores import physical_cores
 
 logger = logging.getLogger(__name__)
 

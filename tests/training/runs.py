@@ -8,8 +8,8 @@ import numpy as np
 from safetensors.numpy import load_file
 from tiny import EXAMPLES, tiny_model
 
-from prompt_kit.training.arguments import PromptTrainingArguments
-from prompt_kit.training.trainer import PromptTrainer
+from prompt_kit.training.loop.arguments import PromptTrainingArguments
+from prompt_kit.training.loop.trainer import PromptTrainer
 
 
 def arguments(folder, **options) -> PromptTrainingArguments:

@@ -137,7 +137,7 @@ def test_freed_memory_is_kept_unless_the_user_has_a_say(root, tmp_path):
 
 PROGRAM = """
 import os, sys
-import prompt_kit.training, prompt_kit.training.trainer, prompt_kit.training.session
+import prompt_kit.training, prompt_kit.training.loop.trainer, prompt_kit.training.loop.session
 import paddle
 sys.exit(0 if paddle.get_device() and int(os.environ["OMP_NUM_THREADS"]) >= 1 else 1)
 """

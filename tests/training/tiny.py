@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from prompt_kit.data import Example
-from prompt_kit.prompt_tokenizer import PromptTokenizer
-from prompt_kit.template import Template
-from prompt_kit.tokenization import Tokenizer
+from prompt_kit.data.dataset import Example
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt.template import Template
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training import runtime  # noqa: F401  before paddle: it sets the environment
-from prompt_kit.verbalizer import Verbalizer
 
 FAMILIES = ("ernie", "bert", "roberta", "electra")
 CHARACTERS = "这条新闻标题的主是汽车体育财经科技文化球队股票公司手机上市比赛大涨冠军发布今天一二三四五"
@@ -64,7 +64,7 @@ def tiny_model(
     seed: int = 0, dropout: float = 0.1, labels: Verbalizer = LABELS, max_seq_length: int = 32,
 ):  # fmt: skip
     """A PromptModel on a tiny backbone."""
-    from prompt_kit.training.modeling import PromptModel, PromptModelConfig
+    from prompt_kit.training.models.prompt_model import PromptModel, PromptModelConfig
 
     template = Template.from_prompt(prompt)
     if template.uses_soft:

@@ -1,0 +1,70 @@
+"""Export a trained prompt model as a folder that infer.py runs without Paddle: ONNX, tokenizer, labels."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+from prompt_kit.cli.parser import ArgumentParser, program
+from prompt_kit.errors import ConfigError
+
+EXAMPLES = """\
+examples:
+  python export.py
+  python export.py --resume_from_checkpoint checkpoints/checkpoint-60 --output_dir exported
+  python export.py --int8 --data_dir data/tnews
+  python export.py --model_path_prefix checkpoints/export/model     (convert a static graph again)
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse(argv)
+    from prompt_kit.training.export.exporter import Int8, export_checkpoint, export_static
+
+    int8 = Int8(args.data_dir, args.force) if args.int8 else None
+    if args.model_path_prefix:
+        output_dir = args.output_dir or os.path.dirname(os.path.abspath(args.model_path_prefix))
+        config = export_static(args.model_path_prefix, output_dir, not args.no_fp16, int8)
+    else:
+        output_dir = args.output_dir or os.path.join(args.resume_from_checkpoint, "export")
+        config = export_checkpoint(args.resume_from_checkpoint, output_dir, not args.no_fp16, int8)
+    exact = {name: value for name, value in config.parity.items() if name not in config.agreement}
+    rounded = {"fp16": " (half precision)"}
+    differences = ", ".join(f"{config.models[n]} {value:.1e}{rounded.get(n, '')}" for n, value in exact.items())
+    kept = [
+        f"; {config.models[name]} gives {found['share']:.2%} of {found['texts']} texts the same label"
+        for name, found in config.agreement.items()
+    ]
+    print(
+        f"export.py: wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
+        f"every best label agrees with Paddle, largest difference of a logit: {differences}{''.join(kept)}",
+        file=sys.stderr,
+    )
+
+
+def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = ArgumentParser(prog=program("export.py", "export"), description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("--resume_from_checkpoint", metavar="FOLDER",
+        help="the training folder, or a checkpoint-N in it (default: ./checkpoints)")  # fmt: skip
+    parser.add_argument("--output_dir", metavar="FOLDER",
+        help="the exported folder (default: export in the training folder, or the static graph's folder)")  # fmt: skip
+    parser.add_argument("--model_path_prefix", metavar="PREFIX",
+        help="convert PREFIX.json and PREFIX.pdiparams, with prompt_config.json and tokenizer.json beside them")  # fmt: skip
+    parser.add_argument("--no_fp16", action="store_true", help="leave out model_fp16.onnx")
+    parser.add_argument("--int8", action="store_true",
+        help="also write model_int8.onnx, for CPUs: faster, and refused if it changes more than 1 %% of the labels")  # fmt: skip
+    parser.add_argument("--data_dir", metavar="FOLDER",
+        help="for --int8: compare on its dev.txt, and test.txt and data.txt if there")  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="write model_int8.onnx whatever it changes")
+    args = parser.parse_args(argv)
+    if args.int8 and not args.data_dir:
+        raise ConfigError("--int8 needs texts to be compared on; add --data_dir data/tnews, the folder with dev.txt")
+    if not args.int8 and (args.data_dir or args.force):
+        raise ConfigError(f"{'--data_dir' if args.data_dir else '--force'} is for --int8; add --int8, or leave it out")
+    if args.model_path_prefix and args.resume_from_checkpoint:
+        raise ConfigError("--model_path_prefix and --resume_from_checkpoint are both given; give one of them")
+    args.resume_from_checkpoint = args.resume_from_checkpoint or "./checkpoints"
+    return args

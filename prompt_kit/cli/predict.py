@@ -1,0 +1,227 @@
+"""Label texts with an exported prompt model, on CPU or GPU, without Paddle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from prompt_kit.cli.parser import ArgumentParser, program
+from prompt_kit.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from prompt_kit.inference.output_file import OutputFile
+    from prompt_kit.inference.predictor import Prediction, Predictor
+
+EXAMPLES = """\
+input is one of: --data_dir, --text, or lines piped to stdin. One line of output a text, in the same order.
+
+examples:
+  python infer.py --data_dir data/tnews > labels.txt
+  python infer.py --text 今晚国足迎战日本队 新车上市售价公布
+  cat headlines.txt | python infer.py --output_format jsonl --top_k 3
+  python infer.py --data_dir data/tnews --output_file labels.txt --resume      (go on where a killed run stopped)
+  python infer.py --model_path_prefix checkpoints/export/model --data_dir data/tnews --device gpu --precision fp16
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    args = parse(argv)
+    check_input(args)
+    output = open_output(args)
+    if args.model_name_or_path:
+        note("--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
+    predictor = load(args)
+    texts = open_texts(args, predictor.labels)
+    predictions = count(predict(predictor, texts, args, output), predictor, to_file=output is not None)
+    if output is None:
+        show, at_once = FORMATS[args.output_format], args.batch_size == 1
+        for prediction in predictions:
+            print(show(prediction), flush=at_once)
+    else:
+        write(predictions, args, output)
+
+
+def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = ArgumentParser(prog=program("infer.py", "predict"), description=__doc__, epilog=EXAMPLES)
+    add = parser.add_argument
+    add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
+        help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
+    add("--data_dir", metavar="FOLDER", help="label the lines of data.txt in this folder")
+    add("--text", nargs="+", metavar="TEXT", help="label these texts")
+    add("--output_format", choices=sorted(FORMATS), default="label",
+        help="label: the label alone; tsv: text, label, probability; jsonl: a JSON object (default: %(default)s)")  # fmt: skip
+    add("--output_file", metavar="PATH", help="write there instead of to stdout")
+    add("--resume", action="store_true",
+        help="go on in --output_file behind the lines that are there; give the same input, from its start")  # fmt: skip
+    add("--overwrite", action="store_true", help="start again though --output_file is there")
+    add("--top_k", type=int, default=1, metavar="K", help="the K best labels; needs tsv or jsonl (default: 1)")
+    add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
+    add("--batch_size", type=int, default=32, metavar="N",
+        help="texts at a time; 1 answers each line as it comes (default: %(default)s)")  # fmt: skip
+    add("--device", choices=("auto", "cpu", "gpu"), default="auto",
+        help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
+    add("--device_id", type=int, default=0, metavar="N", help="which GPU (default: 0)")
+    add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
+    add("--precision", choices=("auto", "fp32", "fp16", "int8"), default="auto",
+        help="auto: fp16 on a GPU; on a CPU int8 where it was exported and is fast, else fp32 (default: auto)")  # fmt: skip
+    add("--use_fp16", action="store_true", help="the same as --precision fp16")
+    add("--model_name_or_path", metavar="NAME", help="accepted as in PaddleNLP's example, and not needed")
+    return parser.parse_args(argv)
+
+
+def check_input(args: argparse.Namespace) -> None:
+    """Refuse flags that contradict each other, and no input at all, before the model is loaded."""
+    if args.top_k > 1 and args.output_format == "label":
+        raise ConfigError(f"--top_k {args.top_k} has no place in one label a line; add --output_format tsv or jsonl")
+    if args.text is not None and args.data_dir is not None:
+        raise ConfigError("--text and --data_dir are both given; give one of them")
+    for number, text in enumerate(args.text or (), start=1):
+        if not text.strip():
+            raise DataError(f"--text: text {number} is empty, expected some words")
+    if args.text is None and args.data_dir is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise ConfigError(
+            "no input: give --data_dir data/tnews (its data.txt is read), or --text 今晚国足迎战日本队, "
+            "or pipe lines: cat headlines.txt | python infer.py"
+        )
+
+
+def open_texts(args: argparse.Namespace, labels: Sequence[str]) -> Iterator[str]:
+    """The texts of the one input that was given; files and stdin are read as they are needed, never whole."""
+    from prompt_kit.data.dataset import iter_texts, unlabelled
+    from prompt_kit.data.lines import read_lines
+
+    if args.text is not None:
+        return unlabelled(enumerate(args.text, start=1), "--text", labels)
+    if args.data_dir is not None:
+        path = os.path.join(args.data_dir, "data.txt")
+        return unlabelled(read_lines(path), path, labels)
+    return iter_texts(sys.stdin, labels=labels)
+
+
+def open_output(args: argparse.Namespace) -> Optional[OutputFile]:
+    """The file of --output_file, not yet touched; None for stdout."""
+    from prompt_kit.inference.output_file import OutputFile
+
+    if args.output_file is None:
+        if args.resume or args.overwrite:
+            raise ConfigError(f"--{'resume' if args.resume else 'overwrite'} is for --output_file; give one")
+        return None
+    if args.data_dir is not None:
+        source = os.path.join(args.data_dir, "data.txt")
+        if os.path.exists(args.output_file) and os.path.exists(source) and os.path.samefile(args.output_file, source):
+            raise ConfigError(f"--output_file {args.output_file} is the file that is read; give another")
+    return OutputFile(args.output_file, args.resume, args.overwrite)
+
+
+def predict(
+    predictor: Predictor, texts: Iterator[str], args: argparse.Namespace, output: Optional[OutputFile]
+) -> Iterator[Prediction]:
+    """Predictions of the texts that `output` does not have yet.
+
+    Texts share batches only with others of their window, so a resumed run starts with the window of the last line
+    that is there: the batches, and so all digits, are those of an uninterrupted run. That line is compared.
+    """
+    from prompt_kit.inference.predictor import window_size
+
+    done = output.place.lines if output else 0
+    window = window_size(args.batch_size)
+    skipped = max(done - 1, 0) // window * window
+    predictions = predictor.predict_stream(islice(texts, skipped, None), args.batch_size, args.top_k)
+    again = list(islice(predictions, done - skipped))
+    if len(again) < done - skipped:
+        raise DataError(f"{args.output_file} has {done} lines, more than the input: it is the output of another one")
+    if again and _without_numbers(FORMATS[args.output_format](again[-1])) != _without_numbers(output.place.last):
+        raise DataError(
+            f"{args.output_file}:{done}: not what this run writes for text {done}; --resume needs the input, the model, "
+            "--output_format and --top_k that the file was begun with (or --overwrite to start again)"
+        )
+    return predictions
+
+
+def write(predictions: Iterable[Prediction], args: argparse.Namespace, output: OutputFile) -> None:
+    """Write the predictions, handing each window over as it is done: a kill then costs no more than a window."""
+    from prompt_kit.inference.predictor import window_size
+
+    show, window = FORMATS[args.output_format], window_size(args.batch_size)
+    try:
+        for number, prediction in enumerate(predictions, start=output.place.lines + 1):
+            output.write(show(prediction))
+            if number % window == 0:
+                output.flush()
+    except BaseException:
+        output.flush()  # what is done need not be done again
+        raise
+    output.close()
+
+
+def load(args: argparse.Namespace) -> Predictor:
+    from prompt_kit.inference.predictor import Predictor
+
+    if args.use_fp16 and args.precision not in ("auto", "fp16"):
+        raise ConfigError(f"--use_fp16 and --precision {args.precision} are both given; give one of them")
+    predictor = Predictor(
+        args.model_path_prefix,
+        device=args.device,
+        device_id=args.device_id,
+        num_threads=args.num_threads,
+        precision="fp16" if args.use_fp16 else args.precision,
+        max_seq_length=args.max_seq_length,
+    )
+    if args.device == "auto" and predictor.device == "cpu" and args.precision != "int8":
+        note("running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)")
+    if args.precision == "auto" and "int8" in predictor.precision:
+        note("running model_int8.onnx, which export.py found to keep the labels (--precision says otherwise)")
+    return predictor
+
+
+def count(predictions: Iterable[Prediction], predictor: Predictor, to_file: bool) -> Iterator[Prediction]:
+    """Pass the predictions on; on a terminal, a running count and at the end the speed, on stderr."""
+    watched = sys.stderr is not None and sys.stderr.isatty()
+    done, start = 0, time.perf_counter()
+    shown = start
+    for done, prediction in enumerate(predictions, start=1):
+        yield prediction
+        if watched and time.perf_counter() - shown > 0.5 and (to_file or not sys.stdout.isatty()):
+            shown = time.perf_counter()
+            print(f"\r{done} texts", end="", file=sys.stderr, flush=True)
+    seconds = time.perf_counter() - start
+    if watched and seconds >= 1:  # the speed of a handful of texts says nothing
+        where = "GPU" if predictor.device == "gpu" else f"CPU, {predictor.num_threads} threads"
+        note(f"{done} texts in {seconds:.2f} s, {done / seconds:.0f} a second ({where}, {predictor.precision})")
+
+
+def note(message: str) -> None:
+    start = "\r" if sys.stderr.isatty() else ""
+    print(f"{start}infer.py: {message}", file=sys.stderr)
+
+
+def _without_numbers(line: str) -> str:
+    """Another batch size or machine may change the last digit of a probability, which is no reason to refuse."""
+    return re.sub(r"\d\.\d+(e-\d+)?|\de-\d+", "", line)
+
+
+def _tsv(prediction: Prediction) -> str:
+    text = " ".join(prediction.text.split())  # a tab in the text would look like a further column
+    columns = [f"{label}\t{probability:.6f}" for label, probability in prediction.top]
+    return "\t".join([text, *columns])
+
+
+def _jsonl(prediction: Prediction) -> str:
+    record: dict[str, Any] = {"text": prediction.text, "label": prediction.label, "score": round(prediction.score, 6)}
+    if len(prediction.top) > 1:
+        record["top"] = [{"label": label, "score": round(probability, 6)} for label, probability in prediction.top]
+    return json.dumps(record, ensure_ascii=False)
+
+
+FORMATS: dict[str, Callable[[Prediction], str]] = {
+    "label": lambda prediction: prediction.label,
+    "tsv": _tsv,
+    "jsonl": _jsonl,
+}

@@ -1,0 +1,1 @@
+"""What is read: lines of files, and the examples and texts in them."""

@@ -1,0 +1,215 @@
+"""train.txt, dev.txt, test.txt and data.txt -> Examples, checked against the labels of label.txt.
+
+A labelled line is `text<TAB>label`; the last tab separates the two, so the text may hold tabs of its own.
+A file is labelled or it is not: mixed is an error, because a forgotten label must not become part of a headline.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import logging
+import os
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Optional, TextIO, Union
+
+from prompt_kit.data.lines import PathLike, number_lines, read_lines
+from prompt_kit.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from prompt_kit.prompt.verbalizer import Verbalizer
+
+logger = logging.getLogger(__name__)
+
+SPLITS = ("train", "dev", "test", "data")
+OPTIONAL_SPLITS = ("test", "data")
+_SHOWN = 20  # labels listed in a message: a label.txt of hundreds must not fill the screen
+
+
+@dataclass(frozen=True)
+class Example:
+    """One line of a data file. `text_b` is for templates over two texts; the line format fills `text_a` only."""
+
+    text_a: str
+    label: Optional[str] = None
+    text_b: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The files of one folder that were asked for; None for the others and for optional ones that are not there."""
+
+    folder: Path
+    train: Optional[list[Example]] = None
+    dev: Optional[list[Example]] = None
+    test: Optional[list[Example]] = None
+    unlabelled: Optional[list[str]] = None
+    to_pseudo_label: Optional[list[str]] = None  # the texts of self-training, from a file of their own
+    files: tuple[Path, ...] = ()  # what was read, for `fingerprint`
+
+
+def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_labels: bool = False) -> list[Example]:
+    """Read a file whose lines are all labelled or all unlabelled.
+
+    With `labels`, a file counts as labelled when a line ends with a tab and a known label, or when every line has a
+    tab. `labels=None` takes every line as text, tabs included. `require_labels` is for train.txt and dev.txt.
+    Raises DataError with file:line for a missing tab, an unknown label, an empty text, and mixed lines.
+    """
+    name = os.fspath(path)
+    rows = [(number, line, *_split(line)) for number, line in read_lines(path)]
+    if labels is None:
+        return [Example(line.strip()) for _, line, _, _ in rows]
+
+    known = set(labels)
+    labelled = [number for number, _, _, label in rows if label in known]
+    bare = [(number, line) for number, line, _, label in rows if label is None]
+    if not require_labels and not labelled and bare:
+        return [Example(line.strip()) for _, line, _, _ in rows]  # a tab here and there is part of the text
+    if bare:
+        number, line = bare[0]
+        if require_labels:
+            raise DataError(f"{name}:{number}: {_no_tab(line, known)}")
+        raise DataError(
+            f"{name}:{number}: no label, but line {labelled[0]} has one; "
+            "label every line (text<TAB>label) or none of them"
+        )
+    for number, _, text, label in rows:
+        if label not in known:
+            raise DataError(f"{name}:{number}: {_unknown(label or '', labels)}")
+        if not text:
+            raise DataError(f"{name}:{number}: empty text before the tab, expected text<TAB>label; got label {label!r}")
+    return [Example(text or "", label) for _, _, text, label in rows]
+
+
+def read_texts(path: PathLike, labels: Iterable[str] = ()) -> list[str]:
+    """Read unlabelled texts, one a line (data.txt). A tab is part of the text, but no label of `labels` may follow it."""
+    return list(unlabelled(read_lines(path), os.fspath(path), labels))
+
+
+def iter_texts(stream: Union[BinaryIO, TextIO], name: str = "<stdin>", labels: Iterable[str] = ()) -> Iterator[str]:
+    """The same of an open stream as they arrive, in constant memory. DataErrors name `name` and the line."""
+    return unlabelled(number_lines(stream, name), name, labels)
+
+
+def unlabelled(lines: Iterable[tuple[int, str]], name: str, labels: Iterable[str]) -> Iterator[str]:
+    """The texts of numbered lines. DataError for a labelled one, whose label would become part of the text."""
+    known = set(labels)
+    for number, line in lines:
+        _, tab, end = line.rpartition("\t")
+        if tab and end.strip() in known:
+            cut = "cut -f1" if name.startswith("<") else f"cut -f1 {name} > texts.txt"
+            raise DataError(
+                f"{name}:{number}: ends with the label {end.strip()!r}, expected texts alone; cut the labels off, for "
+                f"example: {cut}"
+            )
+        yield line.strip()
+
+
+def read_dataset(
+    folder: PathLike,
+    verbalizer: Verbalizer,
+    splits: Sequence[str] = SPLITS,
+    optional: Sequence[str] = OPTIONAL_SPLITS,
+) -> Dataset:
+    """Read the files of `folder` that `splits` names, and no others; one in `optional` may be absent (None).
+
+    A train.txt that lacks a class only logs a warning: the label words still let the model predict that class.
+    """
+    unknown = [split for split in splits if split not in SPLITS]
+    if unknown:
+        raise ConfigError(f"unknown split {unknown[0]!r}, expected some of {', '.join(SPLITS)}")
+    root = Path(folder)
+    if not root.is_dir():
+        found = "is a file" if root.exists() else "is not there"
+        raise DataError(
+            f"{os.fspath(folder)}: expected a folder with label.txt, train.txt and dev.txt, "
+            f"but {root.absolute()} {found}"
+        )
+    read, files = {}, []
+    for split in splits:
+        path = root / f"{split}.txt"
+        if split in optional and not path.exists():
+            continue
+        files.append(path)
+        if split == "data":
+            read["unlabelled"] = read_texts(path, verbalizer.labels)
+        else:
+            read[split] = read_examples(path, verbalizer.labels, require_labels=split != "test")
+    if "train" in read:
+        present = {example.label for example in read["train"]}
+        absent = [label for label in verbalizer.labels if label not in present]
+        if absent:
+            logger.warning("%s: no example of %d label(s): %s", root / "train.txt", len(absent), _listed(absent))
+    return Dataset(folder=root, files=tuple(files), **read)
+
+
+def sample_few_shot(
+    examples: Sequence[Example], shots: int, seed: int, labels: Optional[Sequence[str]] = None
+) -> list[Example]:
+    """Take `shots` examples of every class, in file order. `labels` also demands the classes that have no example.
+
+    Each class draws from its own random stream: a class keeps its sample when others change, and 4 shots are among the
+    8 shots of the same seed, as a learning curve wants. Raises DataError naming the classes that have too few.
+    """
+    if shots < 1:
+        raise ConfigError(f"shots must be at least 1, got {shots}")
+    places: dict = {label: [] for label in labels or ()}
+    for place, example in enumerate(examples):
+        if example.label is None:
+            raise DataError(f"example {place + 1} has no label ({example.text_a!r}); few-shot sampling needs labels")
+        places.setdefault(example.label, []).append(place)
+    short = [f"{label} ({len(found)})" for label, found in places.items() if len(found) < shots]
+    if short:
+        raise DataError(f"{shots} shots a class were asked for, but too few for {_listed(short)}; use fewer shots")
+    kept = []
+    for label, found in places.items():
+        # Only random() is promised to give the same numbers in every Python version; random.sample is not.
+        draw = random.Random(f"{seed}/{label}")
+        kept += sorted(found, key=lambda _, draw=draw: draw.random())[:shots]
+    return [examples[place] for place in sorted(kept)]
+
+
+def fingerprint(paths: Iterable[PathLike]) -> str:
+    """16 hex digits that change when a file's name or any byte changes, whatever folder they lie in and their order."""
+    entries = []
+    for path in paths:
+        digest = hashlib.sha256()
+        try:
+            with open(path, "rb") as stream:
+                for block in iter(lambda stream=stream: stream.read(1 << 20), b""):
+                    digest.update(block)
+        except OSError as problem:
+            raise DataError(
+                f"{os.fspath(path)}: cannot be read ({problem.strerror}): {Path(path).absolute()}"
+            ) from None
+        entries.append(f"{digest.hexdigest()} {Path(path).name}\n")
+    return hashlib.sha256("".join(sorted(entries)).encode("utf-8")).hexdigest()[:16]
+
+
+def _split(line: str) -> tuple[Optional[str], Optional[str]]:
+    """(text, label) at the last tab, or (None, None) without one."""
+    text, tab, label = line.rpartition("\t")
+    return (text.strip(), label.strip()) if tab else (None, None)
+
+
+def _no_tab(line: str, known: set[str]) -> str:
+    last = line.split()[-1]
+    if last in known:
+        return f"no tab, expected text<TAB>label; {last!r} stands after a space: put a tab there"
+    shown = line if len(line) <= 30 else line[:30] + "…"
+    return f"no tab, expected text<TAB>label, got {shown!r}; add the label after a tab"
+
+
+def _unknown(label: str, labels: Sequence[str]) -> str:
+    near = difflib.get_close_matches(label, labels, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    found = f"unknown label {label!r}" if label else "no label after the tab"
+    return f"{found}; {hint}expected one of the {len(labels)} labels of label.txt: {_listed(labels)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

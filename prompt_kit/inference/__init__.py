@@ -1,0 +1,1 @@
+"""How it is answered: an exported folder, run without Paddle."""

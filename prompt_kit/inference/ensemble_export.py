@@ -1,0 +1,99 @@
+"""Several models -> one exported folder that predicts with all of them (see ensemble.py)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Callable, Optional
+
+from prompt_kit.atomic import replace_folder
+from prompt_kit.data.lines import PathLike
+from prompt_kit.errors import BundleError
+from prompt_kit.inference.bundle import CONFIG_FILE, read_bundle, read_config_file, write_bundle_config
+from prompt_kit.inference.ensemble import EnsembleConfig, is_ensemble, read_models
+from prompt_kit.versions import installed_versions
+
+_IF_THERE = ("model.json", "model.pdmodel", "model.pdiparams", "README.md")  # Paddle's static graph, and the card
+
+
+def write_ensemble(
+    output_dir: PathLike,
+    labels: Sequence[str],
+    members: Sequence[tuple[Callable[[Path], object], float]],
+    metrics: Optional[Mapping[str, float]] = None,
+) -> EnsembleConfig:
+    """Write the folder `output_dir`, whole or not at all; an earlier ensemble there is replaced.
+
+    Args:
+        labels: of every member, in the order of ids.
+        members: for each a function that writes its bundle into the folder that it is given, and its weight.
+        metrics: scores of the whole to record, such as {"eval_accuracy": 0.59}.
+
+    Raises:
+        BundleError: `output_dir` holds something else than an ensemble, or a member has other labels. Nothing is
+            written then, as when a member's function raises.
+    """
+    folder = Path(os.path.abspath(output_dir)).resolve()
+    _check_output_folder(folder)
+    names = [f"member-{number}" for number in range(len(members))]
+    weights = {name: weight for name, (_, weight) in zip(names, members)}
+    config = EnsembleConfig(weights, tuple(labels), dict(metrics or {}), installed_versions())
+    try:
+        with replace_folder(folder) as staging:
+            for name, (write, _) in zip(names, members):
+                write(staging / name)
+            write_bundle_config(staging, config)
+            (staging / "README.md").write_text(_card(config), encoding="utf-8")
+            read_models(staging)  # what was written can be read
+    except OSError as error:
+        raise BundleError(f"cannot write {folder}: {error.strerror or error}") from error
+    return config
+
+
+def copy_bundle(source: PathLike, folder: Path) -> None:
+    """Copy a bundle of one model, the files that it needs and no others, into the new folder `folder`."""
+    source, config = Path(source), read_bundle(source)
+    folder.mkdir(parents=True)
+    graphs = (*config.models.values(), *config.weights.values())
+    extra = [name for name in (*graphs, *_IF_THERE) if (source / name).is_file()]
+    for name in dict.fromkeys([CONFIG_FILE, config.tokenizer, *extra]):
+        shutil.copyfile(source / name, folder / name)
+
+
+def _check_output_folder(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is a file; expected a folder for the export")
+    if not any(folder.iterdir()):
+        return
+    try:
+        replaceable = is_ensemble(read_config_file(folder))
+    except BundleError:
+        replaceable = False
+    if not replaceable:
+        raise BundleError(f"{folder} is neither empty nor an exported ensemble; give an output folder that is")
+
+
+def _card(config: EnsembleConfig) -> str:
+    """What a person who is handed the folder needs to know."""
+    total = sum(config.members.values())
+    lines = [
+        "# Text classifier",
+        "",
+        f"Sorts a text into one of {len(config.labels)} labels: {len(config.members)} models, the weighted mean of whose",
+        "probabilities decides. Made by prompt-kit. Keep the folder whole.",
+        "",
+        "```",
+        "python infer.py --model_path_prefix THIS_FOLDER --text 今晚国足迎战日本队",
+        "```",
+        "",
+        "| model | share of the mean |",
+        "| --- | --- |",
+        *[f"| [`{name}`]({name}) | {weight / total:.4f} |" for name, weight in config.members.items()],
+        "",
+        *[f"- {name}: {value:.4f}" for name, value in config.metrics.items()],
+    ]
+    return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,175 @@
+"""Predictor: an exported folder -> labels of texts, with onnxruntime, tokenizers and numpy alone.
+
+predictor = Predictor("checkpoints/export")
+predictor.predict(["今晚国足迎战日本队"])[0].label
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Optional, Union
+
+import numpy as np
+
+from prompt_kit.data.dataset import Example
+from prompt_kit.data.lines import PathLike
+from prompt_kit.errors import ConfigError
+from prompt_kit.inference.bundle import bundle_folder
+from prompt_kit.inference.cores import physical_cores
+from prompt_kit.inference.ensemble import average, read_models
+from prompt_kit.inference.onnx_model import OnnxModel
+from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
+
+logger = logging.getLogger(__name__)
+
+DEVICES = ("auto", "cpu", "gpu")
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
+WINDOW = 64  # batches whose texts are sorted by length together: less padding, and still little memory
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The label of a text, its probability, and the `top` labels with their probabilities, best first."""
+
+    text: str
+    label: str
+    score: float
+    top: tuple[tuple[str, float], ...]
+
+
+class Predictor:
+    """Classifies texts with a bundle that export.py wrote, or with an ensemble of them that tools/ensemble.py wrote.
+
+    path            the exported folder, or PaddleNLP's prefix: folder/model
+    device          "cpu", "gpu", or "auto": the GPU if onnxruntime can really use it
+    device_id       which GPU
+    num_threads     CPU threads of onnxruntime; None: the physical cores
+    precision       "fp32"; "fp16", for GPUs: on a CPU fp32 runs in its place, with a notice; "int8", for CPUs, on which
+                    it runs whatever the device "auto" would be; or "auto": fp16 on a GPU, and on a CPU int8 if export.py
+                    found that it keeps 99 % of the labels and this CPU is fast at it, else fp32
+    max_seq_length  shorter than the bundle's, for speed; None: the bundle's
+
+    Raises BundleError for a bundle that is missing, incomplete or damaged, ConfigError for arguments out of range, and
+    DependencyError when onnxruntime is absent or device="gpu" cannot be had. Threads may share it. It can be pickled, as its
+    arguments: the process that unpickles it must find the folder at the same path.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        device: str = "auto",
+        device_id: int = 0,
+        num_threads: Optional[int] = None,
+        precision: str = "auto",
+        max_seq_length: Optional[int] = None,
+    ):
+        _check_choice("device", device, DEVICES)
+        _check_choice("precision", precision, PRECISIONS)
+        if precision == "int8" and device == "gpu":
+            raise ConfigError("int8 is for CPUs: use device cpu, or precision fp16 on the GPU")
+        _check_number("device_id", device_id, 0)
+        _check_number("num_threads", num_threads, 1)
+        self.folder = bundle_folder(path)
+        self.config, parts = read_models(self.folder)
+        longest = max(part.config.max_seq_length for part in parts)
+        if max_seq_length is not None and max_seq_length > longest:
+            raise ConfigError(
+                f"max_seq_length {max_seq_length} exceeds the exported model's {longest}: "
+                f"use {longest} or less, or train and export with a longer one"
+            )
+        self.labels = self.config.labels
+        self.device_id = device_id
+        self.num_threads = physical_cores() if num_threads is None else num_threads
+        self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length)
+        self._weights = [part.weight for part in parts]
+        self.models: list[OnnxModel] = []
+        for part in parts:
+            length = part.config.max_seq_length
+            shorter = length if max_seq_length is None else min(length, max_seq_length)
+            model = OnnxModel(part.folder, part.config, device, device_id, self.num_threads, precision, shorter)
+            device = model.device  # what the first one can use holds for all, and is found out once
+            self.models.append(model)
+        self.device = device
+        self.precision = "+".join(dict.fromkeys(model.precision for model in self.models))
+        for notice in dict.fromkeys(notice for model in self.models for notice in model.notices):
+            logger.warning(notice)
+
+    def predict(self, texts: Sequence[Union[str, Example]], batch_size: int = 32, top_k: int = 1) -> list[Prediction]:
+        """Predictions in the order of the texts; an Example for a template that reads text_b too."""
+        if isinstance(texts, str):
+            raise ConfigError("predict takes a list of texts; for one text write predict([text])")
+        return list(self.predict_stream(texts, batch_size, top_k))
+
+    def predict_stream(
+        self, texts: Iterable[Union[str, Example]], batch_size: int = 32, top_k: int = 1
+    ) -> Iterator[Prediction]:
+        """Predictions one by one, in the order of the texts, in bounded memory however many there are.
+
+        Texts are read ahead 64 batches at a time and sorted by length among these; with batch_size 1 none are, so
+        each text is answered as it comes.
+        """
+        window_size(batch_size)  # a mistake surfaces at this call, not at the first text
+        _check_number("top_k", top_k, 1)
+        if top_k > len(self.labels):
+            raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")
+        return self._stream(iter(texts), batch_size, top_k)
+
+    def _stream(self, texts: Iterator[Union[str, Example]], batch_size: int, top_k: int) -> Iterator[Prediction]:
+        window = window_size(batch_size)
+        while True:
+            examples = [Example(text) if isinstance(text, str) else text for text in islice(texts, window)]
+            if not examples:
+                return
+            probabilities = self.probabilities(examples, batch_size)
+            best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+            for example, row, columns in zip(examples, probabilities, best):
+                top = tuple((self.labels[column], float(row[column])) for column in columns)
+                yield Prediction(example.text_a, *top[0], top)
+
+    def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray:
+        """[N, C] float64, label probabilities in the order of the examples and of `labels`."""
+        return average([model.probabilities(examples, batch_size) for model in self.models], self._weights)
+
+    @property
+    def prompt_tokenizer(self) -> PromptTokenizer:
+        """Template and tokenizer; ConfigError for an ensemble, where each of `models` has its own."""
+        return self._only_model().prompt_tokenizer
+
+    def logits(self, features: Sequence[Features]) -> np.ndarray:
+        """Label logits [B, C] float32 of one batch; ConfigError for an ensemble, which averages probabilities."""
+        return self._only_model().logits(features)
+
+    def _only_model(self) -> OnnxModel:
+        if len(self.models) > 1:
+            raise ConfigError(
+                f"{self.folder} holds {len(self.models)} models: use predictor.models, or probabilities()"
+            )
+        return self.models[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its arguments: the process that unpickles it reads the folder, and uses the cores that it has."""
+        return type(self), self._settings
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r}, device={self.device!r}, precision={self.precision!r})"
+
+
+def window_size(batch_size: int) -> int:
+    """How many texts `Predictor.predict_stream` reads before it answers the first of them; ConfigError below 1."""
+    _check_number("batch_size", batch_size, 1)
+    return 1 if batch_size == 1 else batch_size * WINDOW
+
+
+def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def _check_number(name: str, value: Any, least: int) -> None:
+    if value is None and name == "num_threads":
+        return
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ConfigError(f"{name} must be a whole number of {least} or more, got {value!r}")

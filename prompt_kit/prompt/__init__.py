@@ -1,0 +1,1 @@
+"""How it is asked: templates, label words, and the tokens that they make of a text."""

@@ -1,0 +1,1 @@
+"""How a model leaves Paddle: static graph, ONNX, and the check that nothing changed."""

@@ -1,0 +1,323 @@
+"""PromptModel -> Paddle static graph -> ONNX, checked against the model -> an exported folder (see bundle.py).
+
+Everything is made in a staging folder, which takes the output folder's place only when the exported graph has given
+the same answers as the model. The model itself is copied first, so an export in the middle of training changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import numpy as np
+import paddle
+
+from prompt_kit.atomic import replace_folder
+from prompt_kit.data.lines import PathLike
+from prompt_kit.errors import BundleError, CheckpointError
+from prompt_kit.inference.bundle import (
+    CONFIG_FILE,
+    LEAST_AGREEMENT,
+    TOKENIZER_FILE,
+    BundleConfig,
+    bundle_file,
+    graph_shapes,
+    load_prompt_tokenizer,
+    read_bundle,
+    read_bundle_config,
+    write_bundle_config,
+)
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.training.export.int8 import to_int8
+from prompt_kit.training.export.model_card import model_card
+from prompt_kit.training.export.onnx_graph import convert, open_onnx, save_onnx, to_fp16
+from prompt_kit.training.export.parity import (
+    CALIBRATION_BATCHES,
+    FP16_TOLERANCE,
+    TOLERANCE,
+    compare_labels,
+    largest_difference,
+    probe_batches,
+    text_batches,
+)
+from prompt_kit.training.export.static_graph import open_static, run_eager, save_static
+from prompt_kit.training.models.prompt_model import PromptModel
+from prompt_kit.versions import installed_versions
+
+GRAPH = "model"
+ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx", "int8": "model_int8.onnx"}
+WEIGHTS = {precision: f"{name}.data" for precision, name in ONNX_FILES.items()}  # named as PyTorch's exporter does
+RESULT_FILES = ("all_results.json", "eval_results.json")
+_PAIR = ("fp32", "int8")
+_GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
+_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
+
+Batches = Sequence[dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Int8:
+    """Ask for model_int8.onnx too, made and compared on the texts of `data_dir`: dev.txt, and test.txt and data.txt.
+
+    force  write it though it changes more than 1 % of the labels
+    """
+
+    data_dir: PathLike
+    force: bool = False
+
+
+def export_bundle(
+    model: PromptModel,
+    output_dir: PathLike,
+    metrics: Optional[Mapping[str, float]] = None,
+    fp16: bool = True,
+    int8: Optional[Int8] = None,
+) -> BundleConfig:
+    """Export a model in memory, which stays as it is (weights, mode, device), as the folder `output_dir`.
+
+    Args:
+        metrics: scores of this model to record, such as {"eval_accuracy": 0.57}.
+        fp16: also write model_fp16.onnx.
+        int8: also write model_int8.onnx, and on which texts to try it.
+
+    Returns:
+        What prompt_config.json now says; `parity` holds the largest differences found.
+
+    Raises:
+        BundleError: the exported graph differs from the model by more than 1e-4 (absolute plus relative) or in any best
+            label, int8 changes more than 1 % of the labels, or `output_dir` holds something else than an export.
+            Nothing is written then.
+        DataError: a mistake in the data folder of `int8`.
+    """
+    with _on_cpu():
+        return _export(_copy(model), output_dir, metrics or {}, fp16, int8)
+
+
+def export_checkpoint(
+    folder: PathLike, output_dir: PathLike, fp16: bool = True, int8: Optional[Int8] = None
+) -> BundleConfig:
+    """Export a folder that train.py wrote, or a checkpoint-N in it; its dev score is recorded if it is there.
+
+    Raises CheckpointError when the folder is not there or not a training folder, else as `export_bundle`.
+    """
+    folder = Path(os.path.abspath(folder))
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"no such folder: {folder}; expected the --output_dir of train.py, or a checkpoint-N in it"
+        )
+    _check_output_folder(Path(os.path.abspath(output_dir)))
+    if _is_export(folder, "models", "members"):
+        raise CheckpointError(f"{folder} is an exported folder; expected the training folder that it was made from")
+    if not (folder / CONFIG_FILE).is_file():
+        inside = sorted(path.name for path in folder.glob("checkpoint-*"))
+        hint = f"the run is not finished; name one of {', '.join(inside)} in it" if inside else "train first"
+        raise CheckpointError(
+            f"{folder / CONFIG_FILE} is missing, so the folder is not a finished training run: {hint}"
+        )
+    with _on_cpu():
+        return _export(PromptModel.from_pretrained(folder), output_dir, read_metrics(folder), fp16, int8)
+
+
+def export_static(
+    prefix: PathLike, output_dir: PathLike, fp16: bool = True, int8: Optional[Int8] = None
+) -> BundleConfig:
+    """Convert a static graph that is there, prefix.json (or .pdmodel) and prefix.pdiparams, with prompt_config.json and
+    tokenizer.json beside it. `output_dir` may be the same folder. Compared with the graph as Paddle runs it.
+
+    Raises BundleError as `export_bundle`, and when one of these files is missing.
+    """
+    prefix = Path(os.path.abspath(prefix))
+    graph_file = next(
+        (f for f in (prefix.with_name(prefix.name + s) for s in (".json", ".pdmodel")) if f.is_file()), None
+    )
+    if graph_file is None:
+        raise BundleError(f"no static graph at {prefix}: expected {prefix}.json (or .pdmodel) and {prefix}.pdiparams")
+    params_file = bundle_file(prefix.parent, prefix.name + ".pdiparams")
+    config = read_bundle_config(prefix.parent)
+    prompt_tokenizer = load_prompt_tokenizer(prefix.parent, config)
+
+    def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
+        for path in (graph_file, params_file):
+            shutil.copyfile(path, staging / (GRAPH + path.suffix))
+        run = open_static(graph_file, params_file, config.inputs)
+        return [run(batch) for batch in batches]
+
+    with _on_cpu():
+        return _write(output_dir, config, prompt_tokenizer, write_graph, fp16, int8)
+
+
+def read_metrics(folder: PathLike) -> dict[str, float]:
+    """Accuracy and F1 scores of the results files that train.py leaves in its output folder; {} without any."""
+    metrics: dict[str, float] = {}
+    for name in RESULT_FILES:
+        try:
+            with open(Path(folder) / name, encoding="utf-8-sig") as file:
+                results = json.load(file)
+        except (OSError, ValueError):
+            continue  # a score is for information only
+        for key, value in results.items() if isinstance(results, dict) else ():
+            if key.endswith(("accuracy", "f1")) and isinstance(value, (int, float)):
+                metrics[key] = float(value)
+    return metrics
+
+
+def _export(
+    model: PromptModel, output_dir: PathLike, metrics: Mapping[str, float], fp16: bool, int8: Optional[Int8]
+) -> BundleConfig:
+    """Export a model that is ours to take apart."""
+    model.eval()
+    prompt_tokenizer = model.prompt_tokenizer
+    inputs, outputs = graph_shapes(model.template, len(model.verbalizer))
+    config = BundleConfig(
+        prompt=prompt_tokenizer.to_config(),
+        verbalizer=model.verbalizer,
+        base_model=model.config.base_model,
+        mode=model.config.mode,
+        metrics=dict(metrics),
+        inputs=inputs,
+        outputs=outputs,
+    )
+
+    def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
+        expected = [run_eager(model, batch) for batch in batches]  # before anything in the model is frozen
+        save_static(model, staging / GRAPH, inputs)
+        return expected
+
+    return _write(output_dir, config, prompt_tokenizer, write_graph, fp16, int8)
+
+
+def _write(
+    output_dir: PathLike,
+    config: BundleConfig,
+    prompt_tokenizer: PromptTokenizer,
+    write_graph: Callable[[Path, Batches], list[np.ndarray]],
+    fp16: bool,
+    int8: Optional[Int8],
+) -> BundleConfig:
+    """Make the whole folder aside and put it into place.
+
+    `write_graph(staging, batches)` writes the static graph and returns the logits to compare with.
+    """
+    folder = Path(os.path.abspath(output_dir))
+    others = _check_output_folder(folder)
+    folder = folder.resolve()  # a link stays a link
+    batches = probe_batches(prompt_tokenizer)
+    texts = [] if int8 is None else text_batches(int8.data_dir, config.verbalizer, prompt_tokenizer)
+    try:
+        with replace_folder(folder) as staging:
+            expected = write_graph(staging, batches)
+            graph_file = next(staging / name for name in _GRAPH_FILES if (staging / name).is_file())
+            onnx_model = convert(graph_file, staging / "model.pdiparams", config.inputs, config.outputs)
+            models, parity, agreement = {}, {}, {}
+            for precision in ("fp32", "fp16") if fp16 else ("fp32",):
+                path = staging / ONNX_FILES[precision]
+                save_onnx(onnx_model if precision == "fp32" else to_fp16(onnx_model), path, WEIGHTS[precision])
+                models[precision] = path.name
+                parity[precision] = _check(path, expected, batches, precision)
+            if int8 is not None:
+                path = staging / ONNX_FILES["int8"]
+                save_onnx(to_int8(onnx_model, texts[:CALIBRATION_BATCHES]), path, WEIGHTS["int8"])
+                models["int8"] = path.name
+                parity["int8"], agreement["int8"] = _compare(staging, texts, int8)
+            config = replace(
+                config, models=models, weights={precision: WEIGHTS[precision] for precision in models}, parity=parity,
+                agreement=agreement, tokenizer=TOKENIZER_FILE, versions=installed_versions(),
+            )  # fmt: skip
+            prompt_tokenizer.tokenizer.save(staging / TOKENIZER_FILE)
+            write_bundle_config(staging, config)
+            (staging / "README.md").write_text(model_card(config), encoding="utf-8")
+            read_bundle(staging)  # what was written can be read
+            for path in others:
+                _copy_entry(path, staging)
+    except OSError as error:
+        raise BundleError(f"cannot write {folder}: {error.strerror or error}") from error
+    return config
+
+
+def _check(path: Path, expected: Sequence[np.ndarray], batches: Batches, precision: str) -> float:
+    run = open_onnx(path)
+    actual = [run(batch) for batch in batches]
+    if precision == "fp32":
+        return largest_difference(expected, actual, TOLERANCE, path.name)
+    try:
+        return largest_difference(expected, actual, FP16_TOLERANCE, path.name, near_ties=True)
+    except BundleError as error:
+        raise BundleError(f"{error}; this model does not survive half precision: export with --no_fp16") from error
+
+
+def _compare(folder: Path, texts: Batches, int8: Int8) -> tuple[float, dict[str, float]]:
+    """(largest difference of a logit, what the bundle says of the agreement) of model_int8.onnx and model.onnx."""
+    wanted, got = ([run(batch) for batch in texts] for run in map(open_onnx, (folder / ONNX_FILES[p] for p in _PAIR)))
+    difference, share = compare_labels(wanted, got)
+    total = sum(map(len, wanted))
+    if share < LEAST_AGREEMENT and not int8.force:
+        raise BundleError(
+            f"model_int8.onnx gives only {share:.2%} of {total} texts of {os.fspath(int8.data_dir)} the label that model.onnx "
+            f"gives, less than {LEAST_AGREEMENT:.0%}: export without --int8, or with --force; nothing was written"
+        )
+    return difference, {"share": share, "texts": total}
+
+
+@contextlib.contextmanager
+def _on_cpu() -> Iterator[None]:
+    """Work on the CPU in float32 (a GPU's TF32 is not within 1e-4), and leave device and random state as they were."""
+    device, state = paddle.get_device(), paddle.get_rng_state("cpu")
+    paddle.set_device("cpu")
+    try:
+        yield
+    finally:
+        paddle.set_device(device)
+        paddle.set_rng_state(state, "cpu")
+
+
+def _copy(model: PromptModel) -> PromptModel:
+    """The same model in float32, sharing nothing that an export changes."""
+    backbone = type(model.backbone)(copy.deepcopy(model.backbone.config))
+    copied = type(model)(backbone, model.prompt_tokenizer, model.verbalizer, model.config)
+    own = dict(copied.named_parameters())
+    for name, parameter in model.named_parameters():
+        own[name].set_value(parameter.detach().astype("float32").cpu().numpy())
+    return copied
+
+
+def _check_output_folder(folder: Path) -> list[Path]:
+    """Entries of `folder` that an export must keep. BundleError when it holds something else than an export."""
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is a file; expected a folder for the export")
+    entries = sorted(folder.iterdir())
+    names = {path.name for path in entries}
+    left_by_export = names <= _BUNDLE_FILES and names & {*_GRAPH_FILES, *ONNX_FILES.values()}
+    if entries and not left_by_export and not _is_export(folder, "models"):
+        shown = ", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")
+        raise BundleError(
+            f"{folder} is not empty and not an exported folder (it has {shown}); give an --output_dir that is new, empty or "
+            "an earlier export"
+        )
+    return [path for path in entries if path.name not in _BUNDLE_FILES]
+
+
+def _is_export(folder: Path, *keys: str) -> bool:
+    """Whether the prompt_config.json in `folder` is of an export, in whatever format version, with one of `keys` in it:
+    "models" for one model, "members" for an ensemble."""
+    try:
+        with open(folder / CONFIG_FILE, encoding="utf-8-sig") as file:
+            config: Any = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and any(key in config for key in keys)
+
+
+def _copy_entry(path: Path, folder: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.copytree(path, folder / path.name, symlinks=True)
+    else:
+        shutil.copy2(path, folder / path.name, follow_symlinks=False)

@@ -1,0 +1,106 @@
+"""Is the exported graph the same function as the model? Batches to ask both, and the comparison of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from prompt_kit.data.dataset import Example, read_dataset
+from prompt_kit.data.lines import PathLike
+from prompt_kit.errors import BundleError
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
+from prompt_kit.prompt.verbalizer import Verbalizer
+
+TOLERANCE = 1e-4  # absolute plus relative
+# fp16 keeps 11 bits, and a dozen layers add up; a wrong conversion (an overflow, a lost mask) is far beyond this
+FP16_TOLERANCE = 3e-2
+
+CALIBRATION_BATCHES = 8  # of _BATCH texts
+_BATCH, _TEXTS = 16, 4096
+_PIECES = 200
+
+
+def probe_batches(prompt_tokenizer: PromptTokenizer) -> list[dict[str, np.ndarray]]:
+    """Batches of 1 and 3 texts: short, of mixed lengths, and as long as the model takes."""
+    room = prompt_tokenizer.max_seq_length - prompt_tokenizer.num_prompt_tokens
+    pieces = _exact_pieces(prompt_tokenizer)
+    rng = np.random.default_rng(0)
+
+    def features(length: int):
+        words = [pieces[i] for i in rng.integers(len(pieces), size=length)]
+        fields = prompt_tokenizer.template.fields
+        part = max(1, length // len(fields))
+        texts = {name: " ".join(words[i * part : (i + 1) * part]) for i, name in enumerate(fields)}
+        return prompt_tokenizer.encode(Example(**{"text_a": "", **texts}))
+
+    short, middle = 1, max(1, room // 2)
+    lengths = [[short], [middle], [room], [short] * 3, [short, middle, room], [room] * 3]
+    pad_id = prompt_tokenizer.tokenizer.pad_id
+    return [collate([features(length) for length in batch], pad_id) for batch in lengths]
+
+
+def text_batches(
+    data_dir: PathLike, verbalizer: Verbalizer, prompt_tokenizer: PromptTokenizer
+) -> list[dict[str, np.ndarray]]:
+    """Batches of 16 texts in random order, 4,096 at most: of dev.txt, and of test.txt and data.txt if they are there.
+
+    Raises DataError for a mistake in them, and when the template reads more than one text.
+    """
+    data = read_dataset(data_dir, verbalizer, ("dev", "test", "data"))
+    texts = [example.text_a for example in [*(data.dev or []), *(data.test or [])]] + (data.unlabelled or [])
+    texts = list(dict.fromkeys(texts))
+    chosen = np.random.default_rng(0).permutation(len(texts))[:_TEXTS]
+    features = prompt_tokenizer.encode_many([Example(texts[place]) for place in chosen])
+    pad_id = prompt_tokenizer.tokenizer.pad_id
+    return [collate(features[start : start + _BATCH], pad_id) for start in range(0, len(features), _BATCH)]
+
+
+def compare_labels(expected: Sequence[np.ndarray], actual: Sequence[np.ndarray]) -> tuple[float, float]:
+    """(largest |difference| of a logit, share of rows with the same best label) of two lists of logits [B, C]."""
+    wanted, got = np.concatenate(expected), np.concatenate(actual)
+    return float(np.abs(wanted - got).max()), float((wanted.argmax(axis=1) == got.argmax(axis=1)).mean())
+
+
+def _exact_pieces(prompt_tokenizer: PromptTokenizer) -> list[str]:
+    """Word pieces that are one token as a text, so that a text of n of them has n tokens."""
+    tokenizer = prompt_tokenizer.tokenizer
+    order = np.random.default_rng(0).permutation(tokenizer.vocab_size)
+    pieces: list[str] = []
+    for number in order.tolist():
+        piece = tokenizer.id_to_token(number)
+        if piece and tokenizer.encode(piece) == [number]:
+            pieces.append(piece)
+        if len(pieces) == _PIECES:
+            break
+    if not pieces:
+        raise BundleError("the vocabulary has no word that is one token, so the exported model cannot be checked")
+    return pieces
+
+
+def largest_difference(
+    expected: Sequence[np.ndarray], actual: Sequence[np.ndarray], tolerance: float, what: str, near_ties: bool = False
+) -> float:
+    """The largest |difference| between two lists of logits [B, C].
+
+    Raises BundleError when a difference exceeds `tolerance` (absolute plus relative) or a best label differs. With
+    `near_ties` the best label may differ where the two best are within the tolerance of each other.
+    """
+    worst = 0.0
+    for wanted, got in zip(expected, actual):
+        if wanted.shape != got.shape:
+            raise BundleError(f"{what}: expected logits of shape {list(wanted.shape)}, got {list(got.shape)}")
+        allowed = tolerance * (1 + np.abs(wanted))
+        difference = np.abs(wanted.astype(np.float64) - got)
+        worst = max(worst, float(difference.max())) if np.isfinite(difference).all() else float("inf")
+        if not (difference <= allowed).all():
+            raise BundleError(
+                f"{what}: logits differ from the model's by {difference.max():.2g}, more than {tolerance:.2g} "
+                f"(absolute plus relative), for a batch of {len(wanted)}; nothing was written"
+            )
+        best = np.sort(wanted, axis=1)
+        tied = best[:, -1] - best[:, -2] <= 2 * allowed.max(axis=1)
+        flipped = wanted.argmax(axis=1) != got.argmax(axis=1)
+        if (flipped & ~tied if near_ties else flipped).any():
+            raise BundleError(f"{what}: the best label differs from the model's; nothing was written")
+    return worst

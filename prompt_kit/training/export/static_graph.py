@@ -1,0 +1,86 @@
+"""PromptModel -> Paddle static graph on disk, and a static graph on disk -> a function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.static import InputSpec
+
+from prompt_kit.errors import BundleError
+from prompt_kit.inference.bundle import Shape
+from prompt_kit.inference.cores import physical_cores
+from prompt_kit.training.export.onnx_graph import last_line, silenced
+from prompt_kit.training.models.prompt_model import PromptModel
+from prompt_kit.training.models.soft_prompt import PromptEmbedding
+
+
+class _Frozen(nn.Layer):
+    """The model as a function of its inputs alone: the soft prompt's encoder depends on none, so it runs once, here."""
+
+    def __init__(self, model: PromptModel):
+        super().__init__()
+        self.model = model
+        self.eval()
+        embedding = model.backbone.get_input_embeddings()
+        if isinstance(embedding, PromptEmbedding):
+            with paddle.no_grad():
+                self.register_buffer("soft_table", model.soft_prompt().detach())
+            embedding._table = lambda: self.soft_table
+
+    def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None):
+        return self.model(input_ids, token_type_ids, mask_columns, soft_ids)
+
+
+def save_static(model: PromptModel, prefix: Path, inputs: Mapping[str, Shape]) -> None:
+    """Write prefix.json and prefix.pdiparams. The model's soft prompt is a constant afterwards: give a copy."""
+    specs = [
+        InputSpec([size if isinstance(size, int) else None for size in shape], "int64", name)
+        for name, shape in inputs.items()
+    ]
+    with silenced():
+        paddle.jit.save(_Frozen(model), str(prefix), input_spec=specs)
+
+
+def open_static(
+    model_file: Path, params_file: Path, inputs: Iterable[str]
+) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """arrays -> logits [B, C] of a static graph (.json or the older .pdmodel), run by Paddle's inference on the CPU.
+
+    Raises BundleError when Paddle cannot load it or it has other inputs.
+    """
+    from paddle import inference
+
+    config = inference.Config(str(model_file), str(params_file))
+    config.disable_gpu()
+    config.disable_glog_info()
+    config.switch_ir_optim(False)  # the graph as it is: it is what others are compared with
+    config.set_cpu_math_library_num_threads(physical_cores())
+    try:
+        with silenced():
+            predictor = inference.create_predictor(config)
+    except Exception as error:  # of any kind: bad JSON is a RuntimeError
+        raise BundleError(f"{model_file} or {params_file.name} is damaged: {last_line(str(error))}") from error
+    names = predictor.get_input_names()
+    if sorted(names) != sorted(inputs):
+        raise BundleError(
+            f"{model_file} has inputs {names}, but its template asks for {list(inputs)}: not of one export"
+        )
+
+    def answer(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        for name in names:
+            predictor.get_input_handle(name).copy_from_cpu(np.ascontiguousarray(arrays[name]))
+        predictor.run()
+        return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+
+    return answer
+
+
+def run_eager(model: nn.Layer, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Logits [B, C] of a model in memory."""
+    with paddle.no_grad():
+        return model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy()

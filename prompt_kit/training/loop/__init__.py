@@ -1,0 +1,1 @@
+"""How it is trained: trainer, arguments, checkpoints, and the steps of train.py."""

@@ -1,0 +1,304 @@
+"""What train.py can be told, as checked dataclasses; command_line.py makes flags of them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass, field
+from typing import Optional
+
+import paddle
+from paddlenlp.trainer import IntervalStrategy, TrainingArguments
+from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
+
+from prompt_kit.errors import ConfigError
+from prompt_kit.prompt.prompt_tokenizer import TRUNCATE_MODES
+from prompt_kit.training.loop.presets import PRESETS
+from prompt_kit.training.models.heads import HEADS
+from prompt_kit.training.self_training.pseudo_labels import SELECTIONS
+
+logger = logging.getLogger(__name__)
+
+METHODS = ("prompt", "finetune")
+ENCODERS = ("lstm", "mlp", "none")
+
+
+def _none_string(text: str) -> str:
+    return "none" if text.lower() in ("none", "null", "") else text.lower()
+
+
+def _flag(default, text, group, **metadata):
+    return field(default=default, metadata={"help": text, "group": group, **metadata})
+
+
+@dataclass
+class ModelArguments:
+    """Which language model, method, template, verbalizer and head."""
+
+    method: str = _flag(
+        "prompt",
+        "prompt, or finetune: a linear classifier on [CLS] instead of template and verbalizer",
+        "model",
+        choices=METHODS,
+    )
+    model_name_or_path: Optional[str] = _flag(
+        None,
+        "folder or PaddleNLP name of a masked language model, or to fine-tune of any encoder of its families (default: "
+        "ernie-3.0-base-zh if cached or if there is a GPU, else the embedded mini_zh)",
+        "model",
+    )
+    trust_pickle: bool = _flag(
+        False,
+        "load the weights of a folder that holds a .pdparams file and no safetensors; it is a pickle, which can run any code",
+        "model",
+    )
+    prompt: Optional[str] = _flag(
+        None,
+        "template, or plain words: then {'text': 'text_a'}{'soft': words}{'mask'} (default: two masks in front of the text, "
+        "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}, if every label word has two tokens, else the words "
+        "这条新闻标题的主题是)",
+        "model",
+    )
+    soft_encoder: str = _flag(
+        "lstm", "encoder of soft tokens that name none: lstm, mlp (two layers) or none", "model", parse=_none_string
+    )
+    encoder_hidden_size: Optional[int] = _flag(200, "width of the soft encoder; None: the model's own", "model")
+    verbalizer: str = _flag(
+        "cosine",
+        "head: soft (learnable, starts from the label words), manual (the pretrained head), or prototype (the pretrained "
+        "head plus the cosines to a learned prototype of each label's examples)",
+        "model",
+        choices=HEADS,
+    )
+    calibrate: bool = _flag(
+        False,
+        "subtract what the prompt says of the labels by itself: their mean log-probabilities over the texts of data.txt, or "
+        "over texts without content if it is not there; before training, if there is any",
+        "model",
+    )
+    max_seq_length: int = _flag(
+        128, "longest input in tokens, prompt included; texts are cut, the prompt never", "model"
+    )
+    first_max_length: Optional[int] = _flag(None, "longest first text in tokens", "model")
+    other_max_length: Optional[int] = _flag(None, "longest further text in tokens", "model")
+    truncate_mode: str = _flag("tail", "which end of a long text is cut", "model", choices=TRUNCATE_MODES)
+    task_type: str = _flag("multi-class", "accepted as in the example; multi-class is what there is", "model")
+    export_type: str = _flag("onnx", "accepted as in the example; --do_export always writes both", "model")
+
+    def __post_init__(self):
+        if self.soft_encoder not in ENCODERS:
+            raise ConfigError(f"--soft_encoder {self.soft_encoder}: expected one of {', '.join(ENCODERS)}, None")
+        if self.task_type != "multi-class":
+            raise ConfigError(f"--task_type {self.task_type}: only multi-class is supported")
+        if self.export_type not in ("paddle", "onnx"):
+            raise ConfigError(f"--export_type {self.export_type}: expected paddle or onnx (both are written)")
+
+
+@dataclass
+class DataArguments:
+    """Where the data is."""
+
+    data_dir: str = _flag(
+        "./data/tnews", "folder with train.txt, dev.txt, label.txt, and test.txt and data.txt if there are any", "data"
+    )
+    num_shots: Optional[int] = _flag(
+        None, "train on this many examples a class, drawn from train.txt by --seed (default: all of them)", "data"
+    )
+
+    def __post_init__(self):
+        if self.num_shots is not None and self.num_shots < 1:
+            raise ConfigError(f"--num_shots must be at least 1, got {self.num_shots}")
+
+
+@dataclass
+class PromptTrainingArguments(TrainingArguments):
+    """PaddleNLP's TrainingArguments with prompt learning's own, and defaults that train a few-shot task well.
+
+    Evaluation every epoch, best dev accuracy kept, early stopping; `eval_steps` or `save_steps` switch to steps.
+    `learning_rate` None is chosen by the width of the model, `ppt_learning_rate` None is ten times it.
+    """
+
+    preset: Optional[str] = _flag(
+        None, "start from a named set of settings; flags override it", "train", choices=tuple(PRESETS)
+    )
+    do_train: bool = _flag(False, "train on train.txt", "steps")
+    do_eval: bool = _flag(False, "evaluate on dev.txt, during training and at the end", "steps")
+    do_predict: bool = _flag(False, "predict test.txt, labelled or not, into test_predictions.tsv", "steps")
+    do_export: bool = _flag(False, "write the ONNX bundle into output_dir/export", "steps")
+    resume_from_checkpoint: Optional[str] = _flag(
+        None, "a finished run's folder or a checkpoint-N: with --do_train go on training, else load that model", "steps"
+    )
+    overwrite_output_dir: bool = _flag(False, "let --do_train replace the run that output_dir holds", "steps")
+    output_dir: str = _flag("./checkpoints", "where the model, checkpoints and results go", "train")
+    learning_rate: Optional[float] = _flag(
+        None, "peak rate of the language model (default: 3e-5 for a base-size model, 2e-4 for a small one)", "train"
+    )
+    ppt_learning_rate: Optional[float] = _flag(
+        None, "peak rate of prompt and head, or of a fine-tuned classifier (default: 10 x learning_rate)", "train"
+    )
+    ppt_weight_decay: float = _flag(0.0, "weight decay of prompt and head", "train")
+    ppt_adam_beta1: float = _flag(0.9, "Adam's beta1 of prompt and head", "train")
+    ppt_adam_beta2: float = _flag(0.999, "Adam's beta2 of prompt and head", "train")
+    ppt_adam_epsilon: float = _flag(1e-8, "Adam's epsilon of prompt and head", "train")
+    num_train_epochs: float = _flag(20.0, "epochs at most; giving it turns early stopping off", "train")
+    early_stopping_patience: Optional[int] = _flag(
+        None,
+        "evaluations without a better dev score before training stops; 0 is off (default: 5; 0 if --max_steps or "
+        "--num_train_epochs is given)",
+        "train",
+    )
+    per_device_train_batch_size: int = _flag(16, "training batch size of each device", "train")
+    per_device_eval_batch_size: int = _flag(32, "evaluation batch size of each device", "train")
+    ema_decay: float = _flag(
+        0.97,
+        "evaluate and keep an exponential moving average of the weights with this decay per step; 0 is off, and the weights "
+        "of the last step count",
+        "train",
+    )
+    use_rdrop: bool = _flag(
+        True, "R-Drop: two passes with different dropout must agree; false halves the work of a step", "train"
+    )
+    alpha_rdrop: float = _flag(5.0, "weight of the R-Drop loss, a batch mean", "train")
+    use_rgl: bool = _flag(False, "RGL: predict which examples of a batch share a label", "train")
+    alpha_rgl: float = _flag(0.5, "weight of the RGL loss", "train")
+    alpha_prototype: float = _flag(0.1, "weight of the prototypes' losses of --verbalizer prototype", "train")
+    episode_shots: int = _flag(
+        2, "examples of a label in a batch, as far as it has so many; for --verbalizer prototype", "train"
+    )
+    unlabeled_file: Optional[str] = _flag(
+        None,
+        "self-training on this file, one text a line: a trained model labels the texts, and the next one is trained on the "
+        "probabilities of these labels too; texts of data_dir's train, dev and test.txt are left out",
+        "self",
+    )
+    teacher: Optional[list[str]] = _flag(
+        None,
+        "trained or exported folders whose mean probabilities label the texts, in place of a first model trained here",
+        "self",
+    )
+    num_teachers: int = _flag(
+        0, "first train so many models, of seeds from --seed on, whose mean probabilities label the texts", "self"
+    )
+    num_generations: int = _flag(1, "models to train after the first, each on the labels of the one before", "self")
+    pseudo_label_selection: str = _flag(
+        "all",
+        "texts to train on: all; balanced: the most probable ones of every class; confidence: those above a probability",
+        "self",
+        choices=SELECTIONS,
+    )
+    pseudo_labels_per_class: int = _flag(20, "texts a class at most, with balanced", "self")
+    pseudo_label_threshold: float = _flag(0.9, "lowest probability, with confidence", "self")
+    freeze_plm: bool = _flag(False, "train prompt and head only", "train")
+    freeze_dropout: bool = _flag(False, "also turn the language model's dropout off (implies --freeze_plm)", "train")
+    save_plm: bool = _flag(False, "accepted as in PaddleNLP; the whole model is always saved", "train")
+    verbose: bool = _flag(False, "show PaddleNLP's own log too", "train")
+    evaluation_strategy: str = _flag("epoch", "no, steps or epoch", "trainer")
+    logging_strategy: str = _flag("epoch", "no, steps or epoch", "trainer")
+    save_strategy: str = _flag(
+        "no", "no, steps or epoch; whatever it is, an evaluation that is the best so far is saved", "trainer"
+    )
+    save_total_limit: Optional[int] = _flag(1, "checkpoints to keep beside the best one", "trainer")
+    load_best_model_at_end: bool = _flag(True, "end with the best model rather than the last", "trainer")
+    metric_for_best_model: str = _flag("accuracy", "accuracy, macro_f1 or loss, on dev", "trainer")
+    device: Optional[str] = _flag(None, "cpu, gpu, gpu:0 … (default: a GPU if there is one)", "trainer")
+    warmup_ratio: float = _flag(0.0, "share of the steps with a rising learning rate", "trainer")
+
+    def __post_init__(self):
+        self._check()
+        self.device = choose_device(self.device)
+        try:
+            paddle.set_device(self.device)
+        except ValueError as error:
+            raise ConfigError(f"--device {self.device}: {' '.join(str(error).split())}") from error
+        if (self.fp16 or self.bf16) and not self.device.startswith("gpu"):
+            flag = "--fp16" if self.fp16 else "--bf16"
+            raise ConfigError(f"{flag} needs a GPU, but the device is {self.device}; drop {flag}")
+        self.freeze_plm = self.freeze_plm or self.freeze_dropout
+        # The Trainer checks save against evaluation strategy and loads the best model itself, neither of which it does
+        # right here; PromptTrainer does both, so the base class is kept out of it.
+        keep_best, self.load_best_model_at_end = self.load_best_model_at_end, False
+        wanted = self.do_eval
+        if not self.do_eval:
+            self.evaluation_strategy = "no"
+        elif self.evaluation_strategy in ("no", IntervalStrategy.NO):
+            self.do_eval = False  # else the base class would switch to every 500 steps; this means once, at the end
+        if self.disable_tqdm is None:
+            self.disable_tqdm = not sys.stderr.isatty()
+        try:
+            super().__post_init__()
+        except (ValueError, KeyError, AssertionError) as error:
+            told = " ".join(str(error).split()) or "a setting of parallel training that its assertions do not allow"
+            raise ConfigError(f"PaddleNLP's TrainingArguments: {told}") from error
+        self.do_eval = wanted
+        self.load_best_model_at_end = keep_best
+
+    def _check(self) -> None:
+        positive = ("learning_rate", "ppt_learning_rate", "num_train_epochs", "adam_epsilon", "ppt_adam_epsilon")
+        at_least_one = (
+            "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "eval_steps",
+            "save_steps", "logging_steps", "num_generations", "pseudo_labels_per_class",
+        )  # fmt: skip
+        not_negative = ("alpha_rdrop", "alpha_rgl", "alpha_prototype", "ppt_weight_decay", "weight_decay",
+                        "early_stopping_patience", "warmup_steps", "warmup_ratio", "max_grad_norm", "seed",
+                        "num_teachers")  # fmt: skip
+        for names, fits, wanted in (
+            (positive, lambda value: value > 0, "above 0"),
+            (at_least_one, lambda value: value >= 1, "at least 1"),
+            (not_negative, lambda value: value >= 0, "0 or more"),
+        ):
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and not fits(value):
+                    raise ConfigError(f"--{name} must be {wanted}, got {value}")
+        for name in ("adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2", "ema_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}")
+        if self.episode_shots < 2:
+            raise ConfigError(f"--episode_shots must be at least 2, got {self.episode_shots}")
+        if not 0 < self.pseudo_label_threshold <= 1:
+            raise ConfigError(
+                f"--pseudo_label_threshold must be above 0 and at most 1, got {self.pseudo_label_threshold}"
+            )
+        if self.unlabeled_file is not None and not (self.do_train and self.do_eval):
+            raise ConfigError(
+                f"--unlabeled_file {self.unlabeled_file} is for training, which keeps the best generation by its dev score; "
+                "add --do_train --do_eval, or drop it"
+            )
+        if self.metric_for_best_model.replace("eval_", "", 1) not in ("accuracy", "macro_f1", "loss"):
+            raise ConfigError(
+                f"--metric_for_best_model {self.metric_for_best_model}: expected accuracy, macro_f1 or loss"
+            )
+        if self.teacher and self.num_teachers:
+            raise ConfigError(
+                f"--teacher {' '.join(self.teacher)} contradicts --num_teachers {self.num_teachers}; give the teachers or train "
+                "them here"
+            )
+        if self.optim != "adamw":
+            raise ConfigError(f"--optim {self.optim}: only adamw is supported")
+        reports = {self.report_to} if isinstance(self.report_to, str) else set(self.report_to or ())
+        if unknown := sorted(reports - {*INTEGRATION_TO_CALLBACK, "all", "none"}):
+            raise ConfigError(
+                f"--report_to {' '.join(unknown)}: expected {', '.join(sorted(INTEGRATION_TO_CALLBACK))}, all or none"
+            )
+        if self.greater_is_better is None:
+            self.greater_is_better = not self.metric_for_best_model.endswith("loss")
+        if self.early_stopping_patience is None:
+            self.early_stopping_patience = 5 if self.max_steps <= 0 else 0
+
+    def resolve_learning_rates(self, hidden_size: int) -> None:
+        """Fill in the rates that were not given, for a language model of this width."""
+        if self.learning_rate is None:
+            self.learning_rate = 3e-5 if hidden_size >= 512 else 2e-4
+        if self.ppt_learning_rate is None:
+            self.ppt_learning_rate = 10 * self.learning_rate
+
+
+def choose_device(device: Optional[str]) -> str:
+    """`device`, or a GPU if there is one, else cpu. ConfigError if a GPU is asked for where there is none."""
+    gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
+    if device is None:
+        return "gpu" if gpus else "cpu"
+    if device.startswith("gpu") and not gpus:
+        why = "no GPU is visible" if paddle.is_compiled_with_cuda() else "the installed paddlepaddle is the CPU build"
+        raise ConfigError(f"--device {device}: {why}; use --device cpu, or install the GPU build (README, section GPU)")
+    return device

@@ -1,0 +1,88 @@
+"""run.json of a checkpoint: the data and the settings that its run was started with, which a resumed run must have too.
+
+How long to train (epochs, steps) is not among them: a run may be gone on with for longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Set
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from prompt_kit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from prompt_kit.data.dataset import Example
+    from prompt_kit.training.loop.arguments import PromptTrainingArguments
+
+RUN_FILE = "run.json"
+SETTINGS = (
+    "seed", "learning_rate", "ppt_learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps",
+    "weight_decay", "ppt_weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "ppt_adam_beta1", "ppt_adam_beta2",
+    "ppt_adam_epsilon", "max_grad_norm", "warmup_ratio", "warmup_steps", "ema_decay", "use_rdrop", "alpha_rdrop", "use_rgl",
+    "alpha_rgl", "alpha_prototype", "episode_shots", "freeze_plm", "freeze_dropout", "metric_for_best_model",
+)  # fmt: skip
+
+
+def record_of(
+    args: PromptTrainingArguments, train: Iterable[Example], dev: Optional[Iterable[Example]]
+) -> dict[str, Any]:
+    """What run.json holds. Call it when the rates are resolved."""
+    return {
+        "settings": {name: getattr(args, name) for name in SETTINGS},
+        "data": {"train": _digest(train), **({} if dev is None else {"dev": _digest(dev)})},
+    }
+
+
+def adopt_settings(folder: Path, args: PromptTrainingArguments, given: Set[str]) -> None:
+    """Give `args` the settings of the run in checkpoint `folder`, but those that the user has `given`."""
+    for name, value in (read_record(folder) or {"settings": {}})["settings"].items():
+        if name in SETTINGS and name not in given:
+            setattr(args, name, value)
+
+
+def check_record(folder: Path, now: dict[str, Any]) -> None:
+    """Raise CheckpointError, with both values, where the run of checkpoint `folder` was another than `now`.
+
+    A checkpoint of an earlier prompt-kit, which has no run.json, is not compared.
+    """
+    then = read_record(folder)
+    if then is None:
+        return
+    for name, value in now["settings"].items():
+        if name in then["settings"] and then["settings"][name] != value:
+            raise CheckpointError(
+                f"--{name} {value} contradicts the run of {folder}, which has {then['settings'][name]}; go on with the "
+                "settings that it was started with, or train anew in another --output_dir"
+            )
+    for split, digest in now["data"].items():
+        if then["data"].get(split, digest) != digest:
+            raise CheckpointError(
+                f"{split}.txt has other texts or labels than when the run of {folder} was started (fingerprint {digest}, "
+                f"then {then['data'][split]}); go on with the same data, or train anew in another --output_dir"
+            )
+
+
+def read_record(folder: Path) -> Optional[dict[str, Any]]:
+    """run.json of a checkpoint, None if it has none. Raises CheckpointError for a damaged one."""
+    path = Path(folder) / RUN_FILE
+    if not path.exists():
+        return None
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            record = json.load(file)
+        if isinstance(record["settings"], dict) and isinstance(record["data"], dict):
+            return record
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise CheckpointError(f"{path.absolute()} is damaged; copy the checkpoint again, or resume from another one")
+
+
+def _digest(examples: Iterable[Example]) -> str:
+    """16 hex digits that change with a text, a label or their order."""
+    digest = hashlib.sha256()
+    for one in examples:
+        digest.update(json.dumps([one.text_a, one.text_b, one.label], ensure_ascii=True).encode("ascii"))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,310 @@
+"""What train.py's main() is told in: check, read and build a run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Optional
+
+from paddlenlp.trainer import set_seed
+
+from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset, sample_few_shot
+from prompt_kit.errors import CheckpointError, ConfigError, DataError
+from prompt_kit.prompt.template import Template
+from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
+from prompt_kit.training.loop.checkpoint import START, is_run, is_self_training, last_checkpoint, run_folders
+from prompt_kit.training.loop.command_line import parse_arguments
+from prompt_kit.training.loop.results import Results
+from prompt_kit.training.loop.run_record import adopt_settings
+from prompt_kit.training.loop.trainer import PromptTrainer
+from prompt_kit.training.models.base import TextClassifier
+from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
+from prompt_kit.training.models.finetune_model import FineTuneModel
+from prompt_kit.training.models.prompt_model import PromptModel
+from prompt_kit.training.runtime import set_verbosity
+from prompt_kit.training.self_training.pseudo_labels import read_unlabelled
+from prompt_kit.training.self_training.self_trainer import PSEUDO_LABELS_FILE, SelfTrainer, open_teachers
+from prompt_kit.versions import installed_versions
+
+__all__ = [
+    "PromptTrainer",
+    "Results",
+    "check_output_folder",
+    "checkpoint_to_resume",
+    "export",
+    "make_trainer",
+    "parse_arguments",
+    "prepare",
+]
+
+logger = logging.getLogger(__name__)
+
+# what a run leaves in its output_dir, beside checkpoints, logs and export
+_WRITTEN = (
+    "prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json", "*_results.json",
+    "*_predictions.tsv", PSEUDO_LABELS_FILE,
+)  # fmt: skip
+
+
+def check_output_folder(args: PromptTrainingArguments) -> None:
+    """Refuse, before anything is loaded, to write over a trained model, and set up logging."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("prompt_kit").setLevel(logging.INFO if args.process_index == 0 else logging.ERROR)
+    set_verbosity(args.verbose)
+    if not (args.do_train or args.do_eval or args.do_predict or args.do_export):
+        raise ConfigError("nothing to do: give --do_train, --do_eval, --do_predict or --do_export")
+    folder, resume = Path(args.output_dir), args.resume_from_checkpoint
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        what = "cannot be written to" if existing.is_dir() else "is a file"
+        raise ConfigError(f"--output_dir {folder}: {existing} {what}; expected a folder, or a name that is free")
+    held = is_run(folder)
+    if held is None:
+        return
+    if resume is not None and folder.resolve() not in (Path(resume).resolve(), Path(resume).resolve().parent):
+        raise ConfigError(
+            f"--output_dir {folder} holds another run, {held} ({folder.absolute()}), than --resume_from_checkpoint "
+            f"{resume}; choose another folder, or --output_dir {resume} to write beside the model"
+        )
+    if args.do_train and resume is None and not args.overwrite_output_dir:
+        raise ConfigError(
+            f"--output_dir {folder} holds a run already, {held} ({folder.absolute()}); choose another folder, "
+            f"--overwrite_output_dir to replace it, or --resume_from_checkpoint {folder} to go on with it"
+        )
+    if not args.do_train and resume is None:
+        raise ConfigError(
+            f"--output_dir {folder} holds a trained model, and this is a zero-shot run, which would mix its results with "
+            f"that model's; use --resume_from_checkpoint {folder} to evaluate the trained model, or another --output_dir"
+        )
+
+
+def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
+    """The checkpoint-N, or self-training run, to train on from, or None; clears a folder that is to be overwritten."""
+    if args.resume_from_checkpoint is not None:
+        return str(_checkpoint(args) if args.unlabeled_file is None else args.resume_from_checkpoint)
+    if args.overwrite_output_dir and args.should_save:
+        folder = Path(args.output_dir)
+        for path in (*run_folders(folder), folder / "export"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in [path for pattern in _WRITTEN for path in folder.glob(pattern)]:
+            path.unlink()
+    return None
+
+
+def make_trainer(
+    model: TextClassifier, args: PromptTrainingArguments, dataset: Dataset, info: dict[str, Any]
+) -> PromptTrainer:
+    """A PromptTrainer, or with `--unlabeled_file` one that trains in generations."""
+    if args.do_train and args.unlabeled_file is not None:
+        open_teachers(args.teacher or (), model)  # says what is wrong with them before anything is trained
+        return SelfTrainer(model, args, dataset.train, dataset.dev, dataset.to_pseudo_label, info)
+    return PromptTrainer(model, args, train_dataset=dataset.train, eval_dataset=dataset.dev)
+
+
+def prepare(
+    model_args: ModelArguments, data_args: DataArguments, args: PromptTrainingArguments, given: frozenset[str]
+) -> tuple[TextClassifier, Dataset, dict[str, Any]]:
+    """Model and data of the asked steps, and what the results record of them."""
+    if args.do_train and args.resume_from_checkpoint is not None:
+        adopt_settings(_checkpoint(args), args, given)
+    set_seed(args.seed)
+    if args.resume_from_checkpoint is not None:
+        model = _load_checkpoint(model_args, data_args, args, given)
+        dataset = _read_data(data_args, args, model.verbalizer, model_args.calibrate)
+    else:
+        if not args.do_train and model_args.method == FineTuneModel.method:
+            raise ConfigError(
+                "--method finetune predicts nothing before it is trained, its classifier starts at random; add --do_train, or "
+                "--resume_from_checkpoint with a trained model"
+            )
+        if not args.do_train:
+            logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
+        verbalizer = Verbalizer.from_file(_label_file(data_args))
+        dataset = _read_data(
+            data_args, args, verbalizer, model_args.calibrate
+        )  # before the model, which may be large and far away
+        model = _build(model_args, verbalizer, trained=args.do_train)
+    if model_args.calibrate and _is_to_be_calibrated(model, args):
+        texts = dataset.unlabelled or CONTENT_FREE
+        calibrate(model, texts)
+        logger.info(
+            "calibrated on %d %s", len(texts), "texts of data.txt" if dataset.unlabelled else "content-free texts"
+        )
+    info = {
+        "mode": model.config.mode,
+        "seed": args.seed,
+        "base_model": model.config.base_model,
+        "template": str(model.template),
+        "data": fingerprint(dataset.files) if dataset.files else None,
+        "versions": installed_versions(),
+    }
+    if data_args.num_shots is not None:
+        info["num_shots"] = data_args.num_shots
+    if args.unlabeled_file is not None:
+        info["self_training"] = {"texts": len(dataset.to_pseudo_label), "selection": args.pseudo_label_selection}
+    if getattr(model.config, "calibration", None) is not None:
+        info["calibrated"] = True
+    return model, dataset, info
+
+
+def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -> bool:
+    """Whether `--calibrate` is still to be done; refuse it where the results would be of another model than the folder's."""
+    resume = args.resume_from_checkpoint
+    if resume is None:
+        return True
+    if model.method != PromptModel.method:
+        raise ConfigError(f"--calibrate is for prompts, but {resume} holds a fine-tuned model; drop --calibrate")
+    if args.do_train:  # the run that is gone on with has done it, before its first step
+        if model.config.calibration is None:
+            raise CheckpointError(
+                f"--calibrate contradicts the checkpoint {resume}, whose training began without it; drop --calibrate"
+            )
+        return False
+    if Path(args.output_dir).resolve() in (Path(resume).resolve(), Path(resume).resolve().parent):
+        raise ConfigError(
+            f"--calibrate changes the model of {resume}, so its results do not belong beside it; choose another --output_dir"
+        )
+    return True
+
+
+def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) -> TextClassifier:
+    if model_args.method == FineTuneModel.method:
+        return FineTuneModel.build(
+            verbalizer,
+            model_args.model_name_or_path,
+            model_args.max_seq_length,
+            model_args.first_max_length,
+            model_args.other_max_length,
+            model_args.truncate_mode,
+            trust_pickle=model_args.trust_pickle,
+        )
+    return PromptModel.build(
+        verbalizer,
+        model_args.prompt,
+        model_args.model_name_or_path,
+        model_args.soft_encoder,
+        model_args.encoder_hidden_size,
+        model_args.verbalizer,
+        model_args.max_seq_length,
+        model_args.first_max_length,
+        model_args.other_max_length,
+        model_args.truncate_mode,
+        mode="prompt" if trained else "zero-shot",
+        trust_pickle=model_args.trust_pickle,
+    )
+
+
+def _label_file(data_args: DataArguments) -> Path:
+    folder = Path(data_args.data_dir)
+    if not folder.is_dir():
+        raise DataError(
+            f"--data_dir {folder}: no such folder ({folder.absolute()}); expected a folder with label.txt, train.txt, dev.txt"
+        )
+    return folder / "label.txt"
+
+
+def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> TextClassifier:
+    folder = _checkpoint(args) if args.do_train else Path(args.resume_from_checkpoint)
+    model = PromptModel.from_pretrained(folder)
+    logger.info("model: %s (trained from %s)", folder, model.config.base_model)
+    _check_agrees(model, model_args, data_args, given, folder)
+    return model
+
+
+def _checkpoint(args: PromptTrainingArguments) -> Path:
+    """The model to train on: the last checkpoint-N, or what every generation of a self-training run starts from."""
+    folder = Path(args.resume_from_checkpoint)
+    if args.unlabeled_file is None:
+        if is_self_training(folder):
+            raise CheckpointError(
+                f"--resume_from_checkpoint {folder} holds a self-training run; give its --unlabeled_file again to go on with it"
+            )
+        return last_checkpoint(folder)
+    if not is_self_training(folder) or folder.resolve() != Path(args.output_dir).resolve():
+        raise CheckpointError(
+            f"--resume_from_checkpoint {folder} with --unlabeled_file goes on with a self-training run, expected its folder, "
+            f"the --output_dir {args.output_dir}, with {START} in it; drop --unlabeled_file to go on with another run"
+        )
+    return folder / START
+
+
+def _check_agrees(model: TextClassifier, model_args, data_args, given: frozenset[str], folder: Path) -> None:
+    """The checkpoint wins; a flag or label.txt that says otherwise is a mistake, and not to be ignored silently."""
+    tokenizer = model.prompt_tokenizer
+    plain = Template.without_encoders
+    held = {
+        "method": model.method,
+        "model_name_or_path": model.config.base_model,
+        "verbalizer": model.config.head,
+        **{
+            key: getattr(tokenizer, key)
+            for key in ("max_seq_length", "first_max_length", "other_max_length", "truncate_mode")
+        },
+    }
+    asked = {name: getattr(model_args, name) for name in held if name in given}
+    # The two below say what soft tokens are that do not say it themselves; without such tokens they say nothing.
+    encoders = {token.encoder or "none" for token in tokenizer.soft_tokens}
+    if "soft_encoder" in given and encoders and model_args.soft_encoder not in encoders:
+        asked["soft_encoder"], held["soft_encoder"] = model_args.soft_encoder, " and ".join(sorted(encoders))
+    sizes = {token.hidden_size for token in tokenizer.soft_tokens if token.encoder}
+    if "encoder_hidden_size" in given and sizes and model_args.encoder_hidden_size not in sizes:
+        asked["encoder_hidden_size"] = model_args.encoder_hidden_size
+        held["encoder_hidden_size"] = " and ".join(sorted(map(str, sizes)))
+    if "prompt" in given and plain(Template.from_prompt(model_args.prompt)) != plain(model.template):
+        asked["prompt"], held["prompt"] = model_args.prompt, model.template
+    for name, value in asked.items():
+        if value != held[name]:
+            raise CheckpointError(
+                f"--{name} {value} contradicts the checkpoint {folder}, which has {held[name]}; drop --{name}"
+            )
+    path = Path(data_args.data_dir) / "label.txt"
+    if path.is_file():
+        labels = Verbalizer.from_file(path)
+        if labels != model.verbalizer:
+            raise CheckpointError(
+                f"{path} has the labels {_listed(labels)}, but the checkpoint {folder} was trained with "
+                f"{_listed(model.verbalizer)}; use the data that it was trained for"
+            )
+
+
+def _listed(verbalizer: Verbalizer) -> str:
+    shown = [f"{label}=={','.join(words)}" for label, words in zip(verbalizer.labels, verbalizer.words)]
+    return ", ".join(shown[:6]) + (f" … ({len(shown)})" if len(shown) > 6 else "")
+
+
+def _read_data(
+    data_args: DataArguments, args: PromptTrainingArguments, verbalizer: Verbalizer, unlabelled: bool
+) -> Dataset:
+    """Only the files that the asked steps need, and data.txt for `unlabelled` if it is there."""
+    splits = [
+        name for name, wanted in (("train", args.do_train), ("dev", args.do_eval), ("test", args.do_predict)) if wanted
+    ]
+    if unlabelled:
+        splits.append("data")
+    if not splits:
+        return Dataset(Path(data_args.data_dir))
+    dataset = read_dataset(data_args.data_dir, verbalizer, splits, optional=("data",))
+    if args.unlabeled_file is not None:
+        texts = read_unlabelled(args.unlabeled_file, data_args.data_dir, verbalizer)
+        dataset = replace(dataset, to_pseudo_label=texts, files=(*dataset.files, Path(args.unlabeled_file)))
+    if data_args.num_shots is None or dataset.train is None:
+        return dataset
+    try:
+        drawn = sample_few_shot(dataset.train, data_args.num_shots, args.seed, verbalizer.labels)
+    except DataError as error:
+        raise DataError(f"{dataset.folder / 'train.txt'}: --num_shots: {error}") from None
+    return replace(dataset, train=drawn)
+
+
+def export(model: TextClassifier, args: PromptTrainingArguments, results: Results) -> None:
+    """Write the bundle into output_dir/export."""
+    from prompt_kit.training.export.exporter import export_bundle
+
+    if results.writes:
+        folder = Path(args.output_dir) / "export"
+        export_bundle(model, folder, metrics={k: v for k, v in results.read().items() if k == "eval_accuracy"})
+        logger.info("exported: %s", folder)

@@ -1,0 +1,242 @@
+"""PromptTrainer: PaddleNLP's Trainer with prompt losses, two learning rates, and checkpoints that can be trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddlenlp.trainer import Trainer
+
+from prompt_kit.data.dataset import Example
+from prompt_kit.errors import CheckpointError
+from prompt_kit.metrics import accuracy_and_f1, softmax
+from prompt_kit.training.cpu.trained_rows import RowsAdamW, TrainedRows
+from prompt_kit.training.loop.arguments import PromptTrainingArguments
+from prompt_kit.training.loop.averaging import LIVE_FILE, WeightAverage
+from prompt_kit.training.loop.batching import Collator, EncodedDataset, SeededBatchSampler
+from prompt_kit.training.loop.callbacks import BestModelCallback, ProgressCallback
+from prompt_kit.training.loop.resumable import ResumableTrainer
+from prompt_kit.training.loop.run_record import record_of
+from prompt_kit.training.models.base import TextClassifier
+from prompt_kit.training.models.prototype_head import PrototypeHead
+from prompt_kit.training.objectives.episodes import EpisodeBatchSampler
+from prompt_kit.training.objectives.losses import r_drop_loss, rgl_loss
+
+logger = logging.getLogger(__name__)
+
+Examples = Union[Sequence[Example], EncodedDataset]
+
+
+class PromptTrainer(ResumableTrainer):
+    """Trains a PromptModel or a FineTuneModel.
+
+    Args:
+        model: the model; `args.freeze_plm` and `args.freeze_dropout` are applied to it.
+        args: PromptTrainingArguments.
+        train_dataset, eval_dataset: Examples with labels, or EncodedDatasets.
+        callbacks: further TrainerCallbacks.
+
+    What differs from the Trainer: a resumed run equals an uninterrupted one (see ResumableTrainer); the evaluation that
+    is the best so far is always saved, and that model is the one that training ends with.
+    """
+
+    def __init__(
+        self,
+        model: TextClassifier,
+        args: PromptTrainingArguments,
+        train_dataset: Optional[Examples] = None,
+        eval_dataset: Optional[Examples] = None,
+        callbacks: Optional[list] = None,
+    ):
+        args.resolve_learning_rates(model.backbone.config.hidden_size)
+        if args.freeze_plm:
+            model.freeze_language_model()
+        model.freeze_dropout = args.freeze_dropout
+        self._best = BestModelCallback(args.early_stopping_patience)
+        self._average = WeightAverage(model, args.ema_decay) if args.ema_decay else None
+        train_dataset = _encoded(train_dataset, model)
+        if train_dataset is not None:
+            _sampler(train_dataset, args, model)  # too few examples: say so before anything is written
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=Collator(model.tokenizer.pad_id),
+            train_dataset=train_dataset,
+            eval_dataset=_encoded(eval_dataset, model),
+            compute_metrics=lambda output: accuracy_and_f1(output.predictions.argmax(-1), output.label_ids),
+            callbacks=[self._best, *filter(None, [self._average]), ProgressCallback(), *(callbacks or [])],
+        )
+
+        if self.train_dataset is not None:
+            dev = None if self.eval_dataset is None else self.eval_dataset.examples
+            self.record = record_of(args, self.train_dataset.examples, dev)
+
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    def _get_train_sampler(self):
+        return _sampler(self.train_dataset, self.args, self.model)
+
+    def predict_logits(self, examples: Examples) -> np.ndarray:
+        """[N, C] float32 label logits, in the examples' order, whether or not they have labels."""
+        return self.predict(_encoded(examples, self.model)).predictions
+
+    def evaluate(self, eval_dataset: Optional[Examples] = None, ignore_keys=None, metric_key_prefix: str = "eval"):
+        with self._averaged():
+            return super().evaluate(_encoded(eval_dataset, self.model), ignore_keys, metric_key_prefix)
+
+    def _averaged(self):
+        """Context in which the model has the averaged weights, while training; after it the model has them anyway."""
+        averaging = self._average is not None and self._best.training
+        return self._average.applied() if averaging else contextlib.nullcontext()
+
+    def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
+        output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
+        if output.predictions is not None and output.label_ids is not None:
+            # the Trainer's mean counts the examples twice that fill up the last batch of several processes
+            right = softmax(output.predictions)[np.arange(len(output.label_ids)), output.label_ids]
+            output.metrics[f"{metric_key_prefix}_loss"] = float(-np.log(right).mean())
+        return output
+
+    # -- optimization -------------------------------------------------------------------------------------------------
+
+    def training_step(self, model, inputs) -> paddle.Tensor:
+        rows = self.optimizer.rows
+        if rows is None:
+            return super().training_step(model, inputs)
+        rows.read()
+        with rows.used():
+            return super().training_step(model, inputs)
+
+    def compute_loss(self, model, inputs, return_outputs: bool = False):
+        """Cross-entropy, while training plus the prototypes' losses if there are any, R-Drop and RGL if they are on.
+
+        R-Drop is one pass over a doubled batch.
+        """
+        inputs = dict(inputs)
+        labels = inputs.pop("labels")
+        training = self.model.training
+        twice = training and self.args.use_rdrop
+        if twice:
+            inputs = {name: paddle.concat([value, value]) for name, value in inputs.items()}
+        logits, states = model(**inputs, return_mask_states=True)
+        batch = labels.shape[0]
+        gold = paddle.concat([labels, labels]) if twice else labels
+        soft = labels.ndim == 2  # probabilities [B, C] instead of label ids [B]
+        loss = F.cross_entropy(logits.astype("float32"), gold, soft_label=soft)
+        if soft:  # the other losses ask which examples share a label
+            labels, gold = labels.argmax(axis=1), gold.argmax(axis=1)
+        if training and isinstance(self.model.head, PrototypeHead) and self.args.alpha_prototype:
+            passes = 2 if twice else 1
+            loss = loss + self.args.alpha_prototype * self.model.head.loss(self.model.transform(states), gold, passes)
+        if twice:
+            loss = loss + self.args.alpha_rdrop * r_drop_loss(logits[:batch], logits[batch:])
+        if training and self.args.use_rgl:
+            loss = loss + self.args.alpha_rgl * rgl_loss(states[:batch].mean(axis=1).astype("float32"), labels)
+        return (loss, (loss, logits[:batch])) if return_outputs else loss
+
+    def create_optimizer(self, lr_scheduler=None):
+        """AdamW over two groups: the language model, and prompt and head with a rate, decay and betas of their own.
+
+        `max_grad_norm` bounds the norm of each group's gradient, not of both together: Paddle clips by group.
+        """
+        if self.optimizer is not None:
+            return self.optimizer
+        args = self.args
+        _, options = Trainer.get_optimizer_cls_and_kwargs(args)
+        decayed = {p.name for n, p in self.model.named_parameters() if not any(part in n for part in ("bias", "norm"))}
+        rows = self._rows_to_train()
+        replaced = {} if rows is None else {id(rows.table): rows.parameter}
+        language_model = [replaced.get(id(p), p) for p in self.model.language_model_parameters()]
+        groups = [
+            {"params": language_model, "weight_decay": args.weight_decay},
+            {
+                "params": self.model.prompt_parameters(),
+                "learning_rate": args.ppt_learning_rate / args.learning_rate,  # Paddle takes a factor here
+                "weight_decay": args.ppt_weight_decay,
+                "beta1": args.ppt_adam_beta1,
+                "beta2": args.ppt_adam_beta2,
+                "epsilon": args.ppt_adam_epsilon,
+            },
+        ]
+        self.optimizer = RowsAdamW(
+            learning_rate=lr_scheduler or self.lr_scheduler,
+            parameters=[group for group in groups if group["params"]],
+            weight_decay=args.weight_decay,
+            apply_decay_param_fun=decayed.__contains__,
+            grad_clip=paddle.nn.ClipGradByGlobalNorm(args.max_grad_norm) if args.max_grad_norm > 0 else None,
+            **options,
+        )
+        self.optimizer.rows = rows
+        if self._average is not None:
+            self._average.rows = rows
+        return self.optimizer
+
+    def _rows_to_train(self) -> Optional[TrainedRows]:
+        """The rows of the word embeddings that training can move, or None where that may be all or saves nothing."""
+        table = self.model.backbone.get_input_embeddings().weight
+        alone = self.args.world_size <= 1 and not self.args.weight_decay and paddle.get_device() == "cpu"
+        if self.train_dataset is None or table.stop_gradient or self.model.reads_word_embeddings or not alone:
+            return None
+        ids = {0, self.model.tokenizer.pad_id}  # 0 stands in the place of soft tokens
+        ids.update(*(features.input_ids for features in self.train_dataset.features))
+        return TrainedRows(self.model.backbone.get_input_embeddings(), ids) if 2 * len(ids) <= table.shape[0] else None
+
+    # -- checkpoints --------------------------------------------------------------------------------------------------
+
+    def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
+        """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
+        if resume_from_checkpoint is None:
+            data, batch_size = self.train_dataset, self.args.per_device_eval_batch_size
+            labels = np.asarray(data.labels) if data.targets is None else data.targets
+            self.model.start_from_examples(data.features, labels, batch_size)
+        keep_best = self.args.load_best_model_at_end
+        self._best.resumed_from = resume_from_checkpoint if keep_best else None
+        # The Trainer would look for model_state.pdparams, not find it, warn, and go on with the last model.
+        self.args.load_best_model_at_end = False
+        try:
+            output = super().train(resume_from_checkpoint, ignore_keys_for_eval)
+        finally:
+            self.args.load_best_model_at_end = keep_best
+        if keep_best and self.state.best_model_checkpoint:
+            self.model.load_weights(self.state.best_model_checkpoint)
+        elif self._average is not None:
+            self._average.apply()
+        return output
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint)
+        if resume_from_checkpoint is None:
+            return
+        held = (Path(resume_from_checkpoint) / LIVE_FILE).is_file()
+        if held != (self._average is not None):
+            raise CheckpointError(
+                f"{resume_from_checkpoint} was trained {'with' if held else 'without'} averaged weights; resume with the "
+                f"--ema_decay of the first run, which was {'above 0' if held else '0'}"
+            )
+        if held:
+            self._average.resume(Path(resume_from_checkpoint))
+
+
+def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments, model: TextClassifier) -> SeededBatchSampler:
+    """Batches for the model: episodes if it has prototypes."""
+    options = dict(
+        num_replicas=max(1, args.dataset_world_size),
+        rank=max(0, args.dataset_rank),
+        accumulation=args.gradient_accumulation_steps,
+    )
+    size, seed = args.per_device_train_batch_size, args.seed
+    if isinstance(model.head, PrototypeHead):
+        return EpisodeBatchSampler(dataset.labels, size, seed, args.episode_shots, **options)
+    return SeededBatchSampler(len(dataset), size, seed, **options)
+
+
+def _encoded(examples: Optional[Examples], model: TextClassifier) -> Optional[EncodedDataset]:
+    if examples is None or isinstance(examples, EncodedDataset):
+        return examples
+    return EncodedDataset(examples, model.prompt_tokenizer, model.verbalizer.label_to_id)

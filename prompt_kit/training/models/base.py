@@ -1,0 +1,266 @@
+"""What PromptModel and FineTuneModel share: rows of a language model's output, two groups of parameters, a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from prompt_kit.atomic import replace_files
+from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
+from prompt_kit.prompt.template import Template
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.training.cpu.dropout import DropoutMasks, speed_up_dropout
+from prompt_kit.training.cpu.last_layer import restrict_last_layer, take_rows
+from prompt_kit.training.cpu.packing import Packing
+from prompt_kit.training.models.backbone import longest_input, read_config
+from prompt_kit.training.models.weights import load_safetensors, save_safetensors
+from prompt_kit.training.runtime import quiet
+from prompt_kit.versions import installed_versions
+
+CONFIG_FILE = "prompt_config.json"
+WEIGHTS_FILE = "model.safetensors"
+FORMAT_VERSION = 1
+
+
+_KINDS: dict[str, type[TextClassifier]] = {}  # method -> class; models/__init__.py imports all of them
+
+
+class TextClassifier(nn.Layer):
+    """A language model, rows of whose output a head turns into label logits.
+
+    A subclass makes `head`, says which layers it added to the language model, and how its configuration is read.
+
+    Args:
+        backbone: a PaddleNLP model, with its pretrained head or without.
+        prompt_tokenizer: template and tokenizer.
+        verbalizer: labels, and label words.
+        config: a dataclass with `head`, `base_model` and `mode`.
+    """
+
+    method: ClassVar[str]
+    reads_word_embeddings = False  # whether the head does, beside the embedding layer
+    freeze_dropout = False  # keep the language model in evaluation mode while training
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        _KINDS[cls.method] = cls
+
+    def __init__(self, backbone: nn.Layer, prompt_tokenizer: PromptTokenizer, verbalizer: Verbalizer, config):
+        super().__init__()
+        self.config = config
+        self.prompt_tokenizer = prompt_tokenizer
+        self.verbalizer = verbalizer
+        self.backbone = backbone
+        self._check_sizes()
+        if getattr(self._encoder, "pooler", None) is not None:  # takes no part in the label logits
+            _stop(self._encoder.pooler.parameters())
+        # A dictionary, since a tensor that is an attribute of a Layer would become a constant of the static graph.
+        self._batch: dict = {}
+        self._rows_only = restrict_last_layer(
+            self._encoder, lambda: self._batch.get("mask_columns"), lambda: self._batch.get("packing")
+        )
+        self._masks = DropoutMasks()
+        speed_up_dropout(backbone, self._masks)
+
+    @property
+    def _encoder(self) -> nn.Layer:
+        """The language model without its head."""
+        return getattr(self.backbone, self.backbone.base_model_prefix, self.backbone)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.prompt_tokenizer.tokenizer
+
+    @property
+    def template(self) -> Template:
+        return self.prompt_tokenizer.template
+
+    def added_layers(self) -> list:
+        """The layers that are no part of the language model."""
+        raise NotImplementedError
+
+    def start_from_examples(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> None:
+        """Start the head of an untrained model from labelled examples, if it is of a kind that can.
+
+        Args:
+            features: N encoded texts.
+            labels: [N] label ids, or [N, C] probabilities.
+        """
+
+    def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
+        """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""
+        self._batch["mask_columns"] = mask_columns
+        self._masks.restart()
+        if paddle.in_dynamic_mode() and input_ids.place.is_cpu_place():
+            self._batch["packing"] = Packing((input_ids != self.backbone.config.pad_token_id).numpy(), self._masks)
+        states = self._encoder(input_ids, token_type_ids=token_type_ids)
+        states = states[0] if isinstance(states, (tuple, list)) else states  # ELECTRA returns the states alone
+        self._batch.clear()
+        return states if self._rows_only else take_rows(states, mask_columns)
+
+    def train(self) -> None:
+        """Training mode; with `freeze_dropout` the language model stays in evaluation mode, however often this is called."""
+        super().train()
+        if self.freeze_dropout:
+            self.backbone.eval()
+
+    def language_model_parameters(self) -> list:
+        """Trainable parameters of the pretrained model."""
+        return [p for p in self.backbone.parameters() if not p.stop_gradient]
+
+    def prompt_parameters(self) -> list:
+        """Trainable parameters of what was added to it: the soft prompt, its encoder and the head."""
+        return [p for layer in self.added_layers() for p in layer.parameters() if not p.stop_gradient]
+
+    def freeze_language_model(self) -> None:
+        """Train the added layers alone."""
+        _stop(self.backbone.parameters())
+        if not self.prompt_parameters():
+            raise ConfigError(
+                "--freeze_plm leaves nothing to train: the template has no soft token and the verbalizer is manual; "
+                "use --verbalizer soft or a {'soft'} template, or drop --freeze_plm"
+            )
+
+    def _check_sizes(self) -> None:
+        limit = longest_input(self.backbone)
+        length = self.prompt_tokenizer.max_seq_length
+        if length > limit:
+            raise ConfigError(
+                f"max_seq_length {length} exceeds the language model's {limit} positions; lower --max_seq_length"
+            )
+        rows = self.backbone.get_input_embeddings().weight.shape[0]
+        if self.tokenizer.vocab_size > rows:
+            raise ConfigError(
+                f"the vocabulary has {self.tokenizer.vocab_size} entries but the language model's embedding {rows}; "
+                "vocabulary and weights belong to different models"
+            )
+
+    # -- folders ------------------------------------------------------------------------------------------------------
+
+    def save_pretrained(self, folder) -> None:
+        """Write the whole model into `folder`: weights (safetensors), configurations and tokenizer.
+
+        Files are written aside and then renamed, so a kill leaves the old files or the new ones.
+        """
+        with replace_files(Path(folder)) as staging:
+            save_safetensors(self._unique_state(), staging / WEIGHTS_FILE)
+            self.tokenizer.save(staging / "tokenizer.json")
+            write_json(
+                staging / "config.json",
+                plain_config(self.backbone),
+            )
+            write_json(staging / CONFIG_FILE, self.to_config())
+
+    def to_config(self) -> dict:
+        """What prompt_config.json of a training folder holds."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "mode": self.config.mode,
+            "base_model": self.config.base_model,
+            "prompt": self.prompt_tokenizer.to_config(),
+            "verbalizer": self.verbalizer.to_dict(),
+            "head": self.config.head,
+            "versions": installed_versions(),
+        }
+
+    @classmethod
+    def from_pretrained(cls, folder) -> TextClassifier:
+        """Load a folder that `save_pretrained` (or train.py) wrote; needs nothing outside the folder, unpickles nothing.
+
+        Returns a PromptModel or a FineTuneModel, whichever the folder holds.
+
+        Raises:
+            CheckpointError: the folder is missing, incomplete or of another format.
+        """
+        folder = Path(folder)
+        config = read_prompt_config(folder)
+        missing = [name for name in (WEIGHTS_FILE, "config.json", "tokenizer.json") if not (folder / name).is_file()]
+        if missing:
+            raise CheckpointError(
+                f"{folder.absolute()} is incomplete, {', '.join(missing)} missing; copy the folder again, all its files"
+            )
+        kind = _KINDS.get(config["mode"], _KINDS["prompt"])  # "zero-shot" is a prompt model too
+        tokenizer = Tokenizer.from_pretrained(folder)
+        backbone_config = read_config(folder)
+        model_class, config_class = kind.backbone_classes(backbone_config, str(folder))
+        with quiet():
+            backbone = model_class(config_class.from_dict(backbone_config))
+        model = kind(
+            backbone,
+            PromptTokenizer.from_config(config["prompt"], tokenizer),
+            Verbalizer.from_dict(config["verbalizer"]),
+            kind.read_model_config(config, folder / CONFIG_FILE),
+        )
+        model.load_weights(folder)
+        model.eval()
+        return model
+
+    @staticmethod
+    def backbone_classes(backbone_config: dict, where: str) -> tuple:
+        """(model class, configuration class) of a language model's configuration."""
+        raise NotImplementedError
+
+    @staticmethod
+    def read_model_config(config: dict, path: Path):
+        """The `config` of a model from what `to_config` wrote."""
+        raise NotImplementedError
+
+    def load_weights(self, folder) -> None:
+        """Replace all weights by those in `folder`; every one must be there, in its shape."""
+        load_safetensors(self._unique_state(), Path(folder) / WEIGHTS_FILE)
+
+    def _unique_state(self) -> dict:
+        """Name -> parameter; tied weights once, buffers that can be derived not at all."""
+        return dict(self.named_parameters())
+
+
+def read_prompt_config(folder: Path) -> dict:
+    """prompt_config.json of a training folder, checked."""
+    path = Path(folder) / CONFIG_FILE
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path.absolute()} is missing: not a folder that train.py finished; expected the --output_dir of a "
+            "finished run, or a checkpoint-N in it"
+        )
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            config = json.load(file)
+        version = config["format_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path.absolute()} is damaged: {error}") from error
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path.absolute()} has format {version}, but this prompt-kit reads {FORMAT_VERSION}; use the prompt-kit "
+            f"that wrote it ({config.get('versions', {}).get('prompt-kit', 'unknown version')}), or train again"
+        )
+    missing = [key for key in ("mode", "base_model", "prompt", "verbalizer", "head") if key not in config]
+    if missing:
+        raise CheckpointError(f"{path.absolute()} is damaged: {', '.join(missing)} missing; copy the folder again")
+    return config
+
+
+def plain_config(backbone: nn.Layer) -> dict:
+    """What config.json of a language model's folder holds."""
+    config = backbone.config.to_dict()
+    config.pop("paddlenlp_version", None)
+    return {**config, "architectures": [type(backbone).__name__]}
+
+
+def write_json(path: Path, content) -> None:
+    """Indented UTF-8 JSON."""
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=2, sort_keys=False)
+        file.write("\n")
+
+
+def _stop(parameters) -> None:
+    for parameter in parameters:
+        parameter.stop_gradient = True

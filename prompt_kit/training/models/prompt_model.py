@@ -1,0 +1,268 @@
+"""PromptModel: token ids, with soft prompts if any -> language model -> mask states -> label logits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from prompt_kit.data.dataset import Example
+from prompt_kit.data.lines import PathLike
+from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
+from prompt_kit.prompt.template import Template
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.training.models.backbone import architecture_classes, architecture_name, load_backbone
+from prompt_kit.training.models.base import TextClassifier
+from prompt_kit.training.models.cosine_head import CosineHead, combine, unit, word_directions
+from prompt_kit.training.models.heads import HEADS, ManualHead, SoftHead, masked_lm_head
+from prompt_kit.training.models.mask_states import mask_states
+from prompt_kit.training.models.prototype_head import PrototypeHead
+from prompt_kit.training.models.soft_prompt import PromptEmbedding, SoftPrompt
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_PROMPT = "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}"  # reads 体育新闻：今晚国足迎战日本队
+PLAIN_PROMPT = "这条新闻标题的主题是"  # for label words of other lengths than two tokens; PaddleNLP's example has it
+
+
+def default_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
+    """The prompt where none is given: two masks in front of the text if every label word fits them, else one behind it."""
+    fits = all(len(tokenizer.encode(word)) == 2 for words in verbalizer.words for word in words)
+    return DEFAULT_PROMPT if fits else PLAIN_PROMPT
+
+
+@dataclass(frozen=True)
+class PromptModelConfig:
+    """What a PromptModel is, beside its language model and template.
+
+    head: one of HEADS; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
+    calibration: a bias [C] of the pretrained head's label logits, None without calibration (see calibration.py).
+    """
+
+    head: str = "cosine"
+    base_model: str = ""
+    mode: str = "prompt"
+    calibration: Optional[tuple[float, ...]] = None
+
+    def __post_init__(self):
+        if self.head not in HEADS:
+            raise ConfigError(f"unknown verbalizer head '{self.head}'; expected one of {', '.join(HEADS)}")
+
+
+class PromptModel(TextClassifier):
+    """A masked language model that classifies by filling in the template's masks.
+
+    Before any training it predicts what the hard prompt predicts: soft tokens start from their words and the soft encoder
+    is the identity. The cosine head starts from the label words, read as texts, and from training examples where
+    `start_from_examples` is given some; the other heads start as the pretrained one: the soft head from the label words'
+    decoder rows, prototypes mixed in from zero.
+
+    Args:
+        backbone: a PaddleNLP ERNIE, BERT, RoBERTa or ELECTRA-generator …ForMaskedLM.
+        prompt_tokenizer: template and tokenizer.
+        verbalizer: labels and label words.
+        config: head and soft encoder.
+    """
+
+    method = "prompt"
+
+    def __init__(
+        self,
+        backbone: nn.Layer,
+        prompt_tokenizer: PromptTokenizer,
+        verbalizer: Verbalizer,
+        config: Optional[PromptModelConfig] = None,
+    ):
+        if not prompt_tokenizer.num_masks:
+            raise ConfigError(f"the template has no mask, expected {{'mask'}} in it: {prompt_tokenizer.template}")
+        super().__init__(backbone, prompt_tokenizer, verbalizer, config or PromptModelConfig())
+        embedding = backbone.get_input_embeddings()
+        self.vocab_size, width = embedding.weight.shape
+        self._lm_head = masked_lm_head(backbone)
+        self.soft_prompt = None
+        if prompt_tokenizer.uses_soft:
+            self.soft_prompt = SoftPrompt(prompt_tokenizer.soft_tokens, width)
+            self.soft_prompt.start_from(embedding.weight)
+            backbone.set_input_embeddings(PromptEmbedding(embedding, self.soft_prompt))
+        sizes = (prompt_tokenizer.num_masks, len(verbalizer), width)
+        if self.config.head == "cosine":
+            self.head = CosineHead(*sizes)
+            directions, center = self._word_directions()
+            self.head.start_from(center, directions)
+        else:
+            self.head = self._decoder_head(*sizes)
+        self._stop_unused()
+
+    def _decoder_head(self, *sizes: int) -> nn.Layer:
+        """A head that starts as the pretrained one."""
+        num_masks = self.prompt_tokenizer.num_masks
+        tokens = self.verbalizer.token_table(self.tokenizer, num_masks)
+        manual = ManualHead(self._lm_head, tokens, num_masks)
+        if self.config.calibration is not None:
+            manual.shift(np.asarray(self.config.calibration, "float32"))
+        if self.config.head == "soft":
+            head = SoftHead(*sizes)
+            head.start_from(manual)
+            return head
+        return PrototypeHead(manual, *sizes) if self.config.head == "prototype" else manual
+
+    def _word_directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Directions [C, D] of the label words, read as texts, and their mean state [D]."""
+        words = self.verbalizer.words
+        states = self.mask_states(self.encode_texts([word for of_label in words for word in of_label]))
+        return word_directions(states, [len(of_label) for of_label in words])
+
+    @classmethod
+    def build(
+        cls,
+        labels: Union[Verbalizer, PathLike],
+        prompt: Optional[str] = None,
+        model_name_or_path: Optional[str] = None,
+        soft_encoder: str = "lstm",
+        encoder_hidden_size: Optional[int] = 200,
+        head: str = "cosine",
+        max_seq_length: int = 128,
+        first_max_length: Optional[int] = None,
+        other_max_length: Optional[int] = None,
+        truncate_mode: str = "tail",
+        mode: str = "prompt",
+        trust_pickle: bool = False,
+    ) -> PromptModel:
+        """An untrained PromptModel from what a user gives, with train.py's defaults.
+
+        Args:
+            labels: a Verbalizer, or the path of a label.txt.
+            prompt: a template, or plain words (see Template.from_prompt); None: see default_prompt.
+            model_name_or_path, trust_pickle: see load_backbone.
+            soft_encoder, encoder_hidden_size: of soft tokens that name no encoder; encoder_hidden_size None is the
+                width of the word embeddings.
+            mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
+        """
+        verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
+        if prompt is not None:
+            Template.from_prompt(prompt)  # a mistake in it is told before a model is loaded
+        backbone = load_backbone(model_name_or_path, trust_pickle=trust_pickle)
+        logger.info("language model: %s (%s)", backbone.name, backbone.reason)
+        if prompt is None:
+            prompt = default_prompt(verbalizer, backbone.tokenizer)
+        template = Template.from_prompt(prompt)
+        if template.uses_soft:
+            hidden_size = None if soft_encoder == "none" else encoder_hidden_size
+            template = Template.from_prompt(prompt, soft_encoder, hidden_size)
+        prompt_tokenizer = PromptTokenizer(
+            template, backbone.tokenizer, max_seq_length, first_max_length, other_max_length, truncate_mode
+        )
+        return cls(backbone.model, prompt_tokenizer, verbalizer, PromptModelConfig(head, backbone.name, mode))
+
+    def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None, return_mask_states=False):
+        """Label logits.
+
+        Args:
+            input_ids, token_type_ids: [B, L] int64, padded with the pad id and 0.
+            mask_columns: [B, M] int64, the columns of the masks.
+            soft_ids: [B, L] int64, 0 for a word, n for soft token n; required if the template has soft tokens.
+            return_mask_states: also return the encoder's states at the masks, [B, M, H].
+
+        Returns:
+            [B, C] float32, or a tuple of that and the mask states.
+        """
+        if self.soft_prompt is not None:
+            input_ids = paddle.where(soft_ids > 0, soft_ids + (self.vocab_size - 1), input_ids)
+        # only the mask rows reach the head: [B, M, H] instead of [B, L, H], and [B, C] instead of [B, L, V]
+        states = self.encode_rows(input_ids, token_type_ids, mask_columns)
+        logits = self.head(self.transform(states))
+        return (logits, states) if return_mask_states else logits
+
+    def encode_texts(self, texts: Sequence[str]) -> list[Features]:
+        """Texts in the template, each in every field that it has."""
+        return self.prompt_tokenizer.encode_many(
+            [Example(**{"text_a": text, **{field: text for field in self.template.fields}}) for text in texts]
+        )
+
+    def mask_states(self, features: Sequence[Features], batch_size: int = 32) -> np.ndarray:
+        """What the head reads of texts, [N, M E], the masks side by side; without dropout."""
+
+        def read(**batch):
+            return self.transform(self(**batch, return_mask_states=True)[1])
+
+        return mask_states(self, read, features, self.tokenizer.pad_id, batch_size)
+
+    def start_from_texts(self, features: Sequence[Features]) -> None:
+        """Centre the cosine head on texts of the task; nothing for another head."""
+        if self.config.head == "cosine":
+            self.head.start_from(self.mask_states(features).mean(axis=0), self._word_directions()[0])
+
+    def start_from_examples(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> None:
+        """Start the head from labelled examples; only cosine and prototype do.
+
+        Args:
+            features: N encoded texts.
+            labels: [N] label ids, or [N, C] probabilities.
+        """
+        if self.config.head == "cosine":
+            states = self.mask_states(features, batch_size)
+            center = states.mean(axis=0)
+            self.head.start_from(center, combine(self._word_directions()[0], unit(states - center), labels))
+        elif self.config.head == "prototype" and not self.head.started:
+            states = self.mask_states(features, batch_size)
+            ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
+            self.head.start_from_examples(paddle.to_tensor(states), ids)
+
+    def transform(self, states: paddle.Tensor) -> paddle.Tensor:
+        """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
+        return self._lm_head.transform(states)
+
+    @property
+    def reads_word_embeddings(self) -> bool:
+        return self.config.head in ("manual", "prototype")
+
+    def add_bias(self, bias: np.ndarray) -> None:
+        """Add `bias` [C] to the label logits, and record it as a calibration."""
+        bias = bias.astype("float32")
+        self.head.shift(bias)
+        total = bias if self.config.calibration is None else np.float32(self.config.calibration) + bias
+        self.config = replace(self.config, calibration=tuple(total.tolist()))
+
+    def added_layers(self) -> list:
+        return [layer for layer in (self.soft_prompt, self.head) if layer is not None]
+
+    def _stop_unused(self) -> None:
+        """Parameters that take no part in the label logits: no gradient, no optimizer state, no waiting in data parallel."""
+        unused = []
+        if not self.reads_word_embeddings:
+            unused.append(self._lm_head.bias())
+            if self._lm_head.weight() is not self.backbone.get_input_embeddings().weight:
+                unused.append(self._lm_head.weight())
+        for parameter in unused:
+            parameter.stop_gradient = True
+
+    def to_config(self) -> dict:
+        bias = self.config.calibration
+        return {**super().to_config(), **({} if bias is None else {"calibration": list(bias)})}
+
+    @staticmethod
+    def backbone_classes(backbone_config: dict, where: str) -> tuple:
+        return architecture_classes(architecture_name(backbone_config), where)
+
+    @staticmethod
+    def read_model_config(config: dict, path: Path) -> PromptModelConfig:
+        return PromptModelConfig(config["head"], config["base_model"], config["mode"], _calibration(config, path))
+
+
+def _calibration(config: dict, path: Path) -> Optional[tuple[float, ...]]:
+    bias = config.get("calibration")
+    if bias is None:
+        return None
+    labels = config["verbalizer"].get("labels", ())
+    numbers = isinstance(bias, list) and all(isinstance(one, (int, float)) for one in bias)
+    if not numbers or len(bias) != len(labels):
+        raise CheckpointError(f"{path.absolute()} is damaged: calibration {bias!r}, expected {len(labels)} numbers")
+    return tuple(bias)

@@ -1,0 +1,1 @@
+"""Language models: from nothing, adapted, and from a teacher."""

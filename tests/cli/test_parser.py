@@ -1,0 +1,124 @@
+"""The guard around every script's main(): one line and an exit code, never a traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+import pytest
+
+from prompt_kit.cli.parser import ArgumentParser, run
+from prompt_kit.errors import (
+    BundleError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DependencyError,
+    PromptKitError,
+    TemplateError,
+    TokenizationError,
+    VerbalizerError,
+)
+
+
+@pytest.fixture
+def parser():
+    parser = ArgumentParser(prog="tool.py", description="Do a thing.", epilog="examples:\n  python tool.py --count 3")
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--counting", action="store_true")
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--count", "many"], "argument --count: invalid int value: 'many'"),
+        (["--coun", "3"], "unrecognized arguments: --coun 3"),
+        (["--count"], "argument --count: expected one argument"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(parser, argv, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(argv)
+    assert caught.value.code == 2
+    assert capsys.readouterr() == ("", f"tool.py: error: {words} (see python tool.py --help)\n")
+
+
+def test_help_keeps_the_lines_of_the_examples(parser):
+    assert "examples:\n  python tool.py --count 3" in parser.format_help()
+
+
+def test_options_of_argparse_can_be_given():
+    parser = ArgumentParser(formatter_class=argparse.HelpFormatter, allow_abbrev=True)
+    parser.add_argument("--count", type=int)
+    assert parser.parse_args(["--cou", "3"]).count == 3
+
+
+def ended(main, capsys):
+    """(exit code, stdout, stderr) of a script with this main."""
+    with pytest.raises(SystemExit) as caught:
+        run(main)
+    return caught.value.code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (3, 3)])
+def test_exit_codes(returned, code, capsys):
+    assert ended(lambda argv: returned, capsys) == (code, "", "")
+
+
+def test_main_is_called_without_arguments(capsys):
+    seen = []
+    ended(lambda argv: seen.append(argv), capsys)
+    assert seen == [None]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PromptKitError, DataError, TemplateError, VerbalizerError, TokenizationError, BundleError, CheckpointError,
+        ConfigError, DependencyError,
+    ],
+)  # fmt: skip
+def test_a_users_mistake_is_one_line(error, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/some/where/train.py"])
+
+    def main(argv):
+        raise error("data.txt:3: a line\nand a stray break")
+
+    assert ended(main, capsys) == (2, "", "train.py: error: data.txt:3: a line and a stray break\n")
+
+
+def test_interrupted(capsys):
+    def main(argv):
+        raise KeyboardInterrupt
+
+    assert ended(main, capsys) == (130, "", "interrupted\n")
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    def main(argv):
+        raise ZeroDivisionError("ours")
+
+    with pytest.raises(ZeroDivisionError):
+        run(main)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs head")
+def test_a_reader_that_goes_away_is_no_error(root):
+    """`… | head -1`: no traceback, and the code that a shell shows for a closed pipe."""
+    program = (
+        "from prompt_kit.cli.parser import run\n"
+        "def main(argv):\n"
+        "    for number in range(200000):\n"
+        "        print(number)\n"
+        "run(main)\n"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert writer.stdout.readline() == "0\n"
+    writer.stdout.close()
+    assert writer.stderr.read() == ""
+    assert writer.wait(timeout=30) == 141
+    writer.stderr.close()

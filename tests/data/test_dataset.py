@@ -1,0 +1,310 @@
+"""Data files -> Examples. Every mistake is a DataError with file:line."""
+
+from __future__ import annotations
+
+import io
+import logging
+import pickle
+
+import pytest
+
+from prompt_kit.data.dataset import (
+    Example,
+    fingerprint,
+    iter_texts,
+    read_dataset,
+    read_examples,
+    read_texts,
+    sample_few_shot,
+)
+from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.prompt.verbalizer import Verbalizer
+
+LABELS = ("news_car", "news_house", "news_edu")
+
+
+def write(path, text):
+    path.write_bytes(text.encode("utf-8"))
+    return path
+
+
+def message(function, *args, error=DataError, **kwargs):
+    with pytest.raises(error) as caught:
+        function(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- read_examples ---
+
+
+def test_the_last_tab_separates_text_from_label(tmp_path):
+    path = write(tmp_path / "train.txt", "一\t二\tnews_car\r\n 三 \t news_edu \n")
+    assert read_examples(path, LABELS) == [Example("一\t二", "news_car"), Example("三", "news_edu")]
+
+
+def test_special_tokens_and_odd_line_separators_are_text(tmp_path):
+    path = write(tmp_path / "train.txt", "[MASK]前\u2028后\tnews_car\n")
+    assert read_examples(path, LABELS) == [Example("[MASK]前\u2028后", "news_car")]
+
+
+def test_unlabelled_file(tmp_path):
+    path = write(tmp_path / "test.txt", "一\n二\t三\n")
+    assert read_examples(path, LABELS) == [Example("一"), Example("二\t三")]
+    assert read_examples(path, None) == [Example("一"), Example("二\t三")]
+
+
+def test_without_labels_to_expect_every_tab_is_text(tmp_path):
+    assert read_examples(write(tmp_path / "a.txt", "一\tnews_car\n"), None) == [Example("一\tnews_car")]
+
+
+def test_unknown_label_names_the_near_one(tmp_path):
+    path = write(tmp_path / "train.txt", "一\tnews_car\n二\tnews_huose\n")
+    assert message(read_examples, path, LABELS) == (
+        f"{path}:2: unknown label 'news_huose'; did you mean 'news_house'? "
+        "expected one of the 3 labels of label.txt: news_car, news_house, news_edu"
+    )
+
+
+def test_unknown_label_with_nothing_near(tmp_path):
+    path = write(tmp_path / "train.txt", "一\t体育\n")
+    assert message(read_examples, path, LABELS, require_labels=True).startswith(
+        f"{path}:1: unknown label '体育'; expected one of the 3 labels"
+    )
+
+
+def test_a_file_with_a_tab_on_every_line_is_taken_for_labelled(tmp_path):
+    path = write(tmp_path / "test.txt", "一\tcar\n二\thouse\n")
+    assert message(read_examples, path, LABELS).startswith(f"{path}:1: unknown label 'car'")
+
+
+def test_a_long_list_of_labels_is_cut(tmp_path):
+    labels = [f"c{number}" for number in range(100)]
+    found = message(read_examples, write(tmp_path / "a.txt", "一\tx\n"), labels)
+    assert "of the 100 labels" in found and found.endswith("c18, c19 and 80 more")
+
+
+def test_missing_tab(tmp_path):
+    path = write(tmp_path / "train.txt", "一\tnews_car\n二\n")
+    assert message(read_examples, path, LABELS, require_labels=True) == (
+        f"{path}:2: no tab, expected text<TAB>label, got '二'; add the label after a tab"
+    )
+
+
+def test_a_space_where_the_tab_should_be(tmp_path):
+    path = write(tmp_path / "train.txt", "一 news_car\n")
+    assert message(read_examples, path, LABELS, require_labels=True) == (
+        f"{path}:1: no tab, expected text<TAB>label; 'news_car' stands after a space: put a tab there"
+    )
+
+
+def test_long_text_is_cut_in_the_message(tmp_path):
+    path = write(tmp_path / "train.txt", "字" * 500 + "\n")
+    assert f"got '{'字' * 30}…';" in message(read_examples, path, LABELS, require_labels=True)
+
+
+def test_empty_text(tmp_path):
+    path = write(tmp_path / "train.txt", "一\tnews_car\n \tnews_edu\n")
+    assert message(read_examples, path, LABELS) == (
+        f"{path}:2: empty text before the tab, expected text<TAB>label; got label 'news_edu'"
+    )
+
+
+def test_empty_label(tmp_path):
+    path = write(tmp_path / "train.txt", "一\tnews_car\n二\t\n")
+    assert message(read_examples, path, LABELS).startswith(f"{path}:2: no label after the tab; expected one of the 3")
+
+
+def test_labelled_and_unlabelled_lines_mixed(tmp_path):
+    path = write(tmp_path / "test.txt", "一\n二\tnews_car\n三\n")
+    assert message(read_examples, path, LABELS) == (
+        f"{path}:1: no label, but line 2 has one; label every line (text<TAB>label) or none of them"
+    )
+
+
+def test_examples_can_be_hashed_and_pickled():
+    example = Example("一", "news_car", "二")
+    assert pickle.loads(pickle.dumps(example)) == example  # noqa: S301
+    assert len({example, Example("一", "news_car", "二")}) == 1
+
+
+# --- texts ---
+
+
+def test_texts_of_a_file_and_of_a_stream(tmp_path):
+    path = write(tmp_path / "data.txt", " 一\t二 \n三\n")
+    assert read_texts(path) == ["一\t二", "三"]
+    with open(path, "rb") as stream:
+        assert list(iter_texts(stream, str(path))) == ["一\t二", "三"]
+
+
+def test_errors_of_a_stream_carry_its_name():
+    assert message(list, iter_texts(io.BytesIO(b"a\n\xb9\n"))).startswith("<stdin>:2: not UTF-8: byte 0xb9")
+    assert message(list, iter_texts(io.StringIO(""), "pipe")).startswith("pipe: the file is empty")
+
+
+# --- read_dataset ---
+
+
+@pytest.fixture
+def verbalizer():
+    return Verbalizer.from_lines(["news_car==汽车", "news_house==房产", "news_edu==教育"])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path / "train.txt", "一\tnews_car\n二\tnews_house\n三\tnews_edu\n")
+    write(tmp_path / "dev.txt", "四\tnews_car\n")
+    return tmp_path
+
+
+def test_dataset_without_optional_files(folder, verbalizer):
+    dataset = read_dataset(folder, verbalizer)
+    assert [example.text_a for example in dataset.train] == ["一", "二", "三"]
+    assert dataset.dev == [Example("四", "news_car")]
+    assert dataset.test is None and dataset.unlabelled is None
+    assert dataset.files == (folder / "train.txt", folder / "dev.txt")
+
+
+def test_dataset_with_everything(folder, verbalizer):
+    write(folder / "test.txt", "五\n")
+    write(folder / "data.txt", "六\tx\n七\n")
+    dataset = read_dataset(str(folder), verbalizer)
+    assert dataset.test == [Example("五")] and dataset.unlabelled == ["六\tx", "七"]
+    assert [path.name for path in dataset.files] == ["train.txt", "dev.txt", "test.txt", "data.txt"]
+
+
+def test_only_the_files_asked_for_are_read(folder, verbalizer):
+    (folder / "train.txt").unlink()
+    write(folder / "data.txt", "\n\n")
+    dataset = read_dataset(folder, verbalizer, splits=("dev",))
+    assert dataset.train is None and dataset.files == (folder / "dev.txt",)
+
+
+def test_required_file_that_is_not_there(folder, verbalizer):
+    (folder / "dev.txt").unlink()
+    assert message(read_dataset, folder, verbalizer).startswith(f"{folder / 'dev.txt'}: no such file: ")
+    found = message(read_dataset, folder, verbalizer, splits=("test",), optional=())
+    assert found.startswith(f"{folder / 'test.txt'}: no such file: ")
+
+
+def test_dev_must_be_labelled(folder, verbalizer):
+    write(folder / "dev.txt", "一\n")
+    assert message(read_dataset, folder, verbalizer).startswith(f"{folder / 'dev.txt'}:1: no tab")
+
+
+def test_folder_that_is_not_there(tmp_path, verbalizer, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message(read_dataset, "data", verbalizer) == (
+        f"data: expected a folder with label.txt, train.txt and dev.txt, but {tmp_path / 'data'} is not there"
+    )
+    write(tmp_path / "data", "x")
+    assert message(read_dataset, "data", verbalizer).endswith("is a file")
+
+
+def test_unknown_split(folder, verbalizer):
+    found = message(read_dataset, folder, verbalizer, splits=("train", "valid"), error=ConfigError)
+    assert found == "unknown split 'valid', expected some of train, dev, test, data"
+
+
+def test_a_class_without_examples_is_a_warning(folder, verbalizer, caplog):
+    write(folder / "train.txt", "一\tnews_house\n")
+    with caplog.at_level(logging.WARNING):
+        read_dataset(folder, verbalizer, splits=("train",))
+    assert caplog.messages == [f"{folder / 'train.txt'}: no example of 2 label(s): news_car, news_edu"]
+
+
+# --- sample_few_shot ---
+
+POOL = [Example(f"{label} {number}", label) for number in range(20) for label in LABELS]
+
+
+def test_sample_has_k_of_every_class_in_file_order():
+    sample = sample_few_shot(POOL, 4, seed=1)
+    assert [sum(example.label == label for example in sample) for label in LABELS] == [4, 4, 4]
+    places = [POOL.index(example) for example in sample]
+    assert places == sorted(set(places))
+
+
+def test_sample_is_reproducible_and_depends_on_the_seed():
+    assert sample_few_shot(POOL, 4, seed=1) == sample_few_shot(POOL, 4, seed=1)
+    assert sample_few_shot(POOL, 4, seed=1) != sample_few_shot(POOL, 4, seed=2)
+
+
+def test_sample_is_the_same_in_every_python():
+    numbers = [int(example.text_a.split()[1]) for example in sample_few_shot(POOL, 3, seed=7, labels=LABELS)]
+    assert numbers == [0, 6, 6, 9, 10, 10, 11, 12, 15]
+
+
+def test_fewer_shots_are_among_more_shots():
+    assert set(sample_few_shot(POOL, 2, seed=3)) < set(sample_few_shot(POOL, 8, seed=3))
+
+
+def test_a_class_keeps_its_sample_when_another_changes():
+    cars = [example for example in POOL if example.label == "news_car"]
+    assert sample_few_shot(cars, 4, seed=5) == [e for e in sample_few_shot(POOL, 4, seed=5) if e.label == "news_car"]
+
+
+def test_too_few_examples():
+    pool = POOL[:7]  # 3 news_car, 2 news_house, 2 news_edu
+    assert message(sample_few_shot, pool, 3, seed=0) == (
+        "3 shots a class were asked for, but too few for news_house (2), news_edu (2); use fewer shots"
+    )
+    found = message(sample_few_shot, POOL, 3, seed=0, labels=(*LABELS, "news_game"))
+    assert found == "3 shots a class were asked for, but too few for news_game (0); use fewer shots"
+
+
+def test_sampling_needs_labels_and_a_positive_number():
+    assert message(sample_few_shot, [Example("一")], 1, seed=0).startswith("example 1 has no label ('一')")
+    assert message(sample_few_shot, POOL, 0, seed=0, error=ConfigError) == "shots must be at least 1, got 0"
+
+
+# --- fingerprint ---
+
+
+def test_fingerprint_is_of_names_and_bytes_only(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+        write(folder / "train.txt", "一\tnews_car\n")
+        write(folder / "dev.txt", "二\tnews_car\n")
+    first = fingerprint([one / "train.txt", one / "dev.txt"])
+    assert len(first) == 16 and int(first, 16) >= 0
+    assert first == fingerprint([two / "dev.txt", str(two / "train.txt")])
+    write(two / "dev.txt", "二\tnews_edu\n")
+    assert first != fingerprint([two / "train.txt", two / "dev.txt"])
+    assert first != fingerprint([one / "train.txt"])
+
+
+def test_fingerprint_sees_contents_swapped_between_files(tmp_path):
+    paths = [write(tmp_path / "train.txt", "a"), write(tmp_path / "dev.txt", "b")]
+    before = fingerprint(paths)
+    write(paths[0], "b")
+    write(paths[1], "a")
+    assert fingerprint(paths) != before
+
+
+def test_fingerprint_of_a_missing_file(tmp_path):
+    path = tmp_path / "train.txt"
+    assert message(fingerprint, [path]) == f"{path}: cannot be read (No such file or directory): {path}"
+
+
+# --- real data, where it is there ---
+
+
+def test_fewclue_tnews(shared):
+    folder = shared / "fewclue" / "tnews"
+    if not folder.is_dir():
+        pytest.skip("needs FewCLUE tnews")
+    dataset = read_dataset(folder, Verbalizer.from_file(folder / "label.txt"))
+    counts = [len(part) for part in (dataset.train, dataset.dev, dataset.test, dataset.unlabelled)]
+    assert counts == [240, 240, 2010, 1500]
+    assert all(example.label for example in dataset.test)
+
+
+def test_a_labelled_data_file_is_refused(tmp_path):
+    """Calibration and self-training would read the labels as text."""
+    (tmp_path / "data.txt").write_text("球队\n杯子裂了\tb\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"data.txt:2: ends with the label 'b', expected texts alone"):
+        read_dataset(tmp_path, Verbalizer.from_lines(["a", "b"]), ["data"])
+    assert read_texts(tmp_path / "data.txt") == ["球队", "杯子裂了\tb"]  # nobody knows the labels

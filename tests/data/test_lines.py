@@ -1,0 +1,137 @@
+"""Lines of files and streams: what counts as an end of line, and one-line errors with file:line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+
+import pytest
+
+from prompt_kit.data.lines import number_lines, read_lines
+from prompt_kit.errors import DataError, VerbalizerError
+
+
+def write(path, data):
+    path.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8"))
+    return path
+
+
+def message(path, error=DataError):
+    with pytest.raises(error) as caught:
+        list(read_lines(path, error))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_bom_crlf_and_blank_lines_at_the_end_are_fine(tmp_path):
+    path = write(tmp_path / "a.txt", b"\xef\xbb\xbf\xe7\x94\xb2\r\n\xe4\xb9\x99\r\n\r\n \t\n")
+    assert list(read_lines(path)) == [(1, "甲"), (2, "乙")]
+
+
+@pytest.mark.parametrize("inside", ["\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\x1c", "\r"])
+def test_only_newline_ends_a_line(tmp_path, inside):
+    path = write(tmp_path / "a.txt", f"前{inside}后\n二")
+    assert list(read_lines(path)) == [(1, f"前{inside}后"), (2, "二")]
+
+
+def test_tabs_at_the_ends_are_kept(tmp_path):
+    assert list(read_lines(write(tmp_path / "a.txt", "\tnews_car\n题\t\n"))) == [(1, "\tnews_car"), (2, "题\t")]
+
+
+def test_blank_line_in_the_middle(tmp_path):
+    path = write(tmp_path / "a.txt", "甲\n\n \n乙\n")
+    assert message(path) == f"{path}:2: blank line, expected text on every line; delete the blank line"
+    path = write(tmp_path / "b.txt", "\n乙\n")
+    assert message(path).startswith(f"{path}:1: blank line")
+
+
+def test_blank_lines_can_be_skipped(tmp_path):
+    path = write(tmp_path / "a.txt", "\n一\n\n \n二\n\n".encode())
+    assert list(read_lines(path, skip_blank=True)) == [(2, "一"), (5, "二")]
+
+
+def test_gz_is_unpacked(tmp_path):
+    path = tmp_path / "corpus.txt.gz"
+    path.write_bytes(gzip.compress("\ufeff一\r\n二\n".encode()))
+    assert list(read_lines(path)) == [(1, "一"), (2, "二")]
+    path.write_bytes(gzip.compress("一\n\n二\n".encode()))
+    with pytest.raises(DataError, match=r"corpus.txt.gz:2: blank line"):
+        list(read_lines(path))
+    path.write_bytes(gzip.compress("一\n".encode() * 9999)[:-20])
+    with pytest.raises(DataError, match=r"corpus.txt.gz: not a whole gzip file \(.+\); copy it again"):
+        list(read_lines(path))
+
+
+@pytest.mark.parametrize(
+    "data, found", [("", "nothing"), ("\ufeff", "1 blank line(s)"), ("\n \r\n", "2 blank line(s)")]
+)
+def test_empty_file(tmp_path, data, found):
+    path = write(tmp_path / "a.txt", data)
+    assert message(path) == f"{path}: the file is empty, expected at least one line of text, got {found}"
+
+
+def test_gbk_file_names_line_and_byte_offset(tmp_path):
+    path = write(tmp_path / "a.txt", b"ab\n" + "汽车\n".encode("gbk"))
+    assert message(path) == (
+        f"{path}:2: not UTF-8: byte 0xc6 at byte offset 3 of the file; convert it, for example from GBK: "
+        f"iconv -f GBK -t UTF-8 {path} > utf8.txt"
+    )
+
+
+def test_byte_offset_counts_the_bom(tmp_path):
+    assert "byte 0xff at byte offset 4 of the file" in message(write(tmp_path / "a.txt", b"\xef\xbb\xbfa\xff\n"))
+
+
+def test_utf16_file_is_recognised(tmp_path):
+    assert "iconv -f UTF-16 -t UTF-8" in message(write(tmp_path / "a.txt", "汽车\n".encode("utf-16")))
+
+
+def test_missing_file_shows_the_absolute_path_and_what_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "trian.txt", "甲\n")
+    assert message("train.txt") == f"train.txt: no such file: {tmp_path / 'train.txt'} (the folder has trian.txt)"
+
+
+def test_missing_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = os.path.join("nowhere", "train.txt")
+    assert message(path) == f"{path}: no such file, because its folder is not there: {tmp_path / 'nowhere'}"
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    assert message(tmp_path) == f"{tmp_path}: this is a folder, expected a text file"
+
+
+def test_other_errors_of_the_system(tmp_path):
+    path = write(tmp_path / "a.txt", "甲\n") / "b.txt"
+    assert message(path) == f"{path}: cannot be read (Not a directory); check the path and its permissions"
+
+
+def test_the_caller_chooses_the_exception(tmp_path):
+    assert "blank line" in message(write(tmp_path / "label.txt", "a\n\nb\n"), VerbalizerError)
+
+
+def test_streams_of_bytes_of_text_and_text_over_bytes():
+    wanted = [(1, "甲"), (2, "乙")]
+    data = "\ufeff甲\r\n乙\n\n".encode()
+    assert list(number_lines(io.BytesIO(data), "<stdin>")) == wanted
+    assert list(number_lines(io.StringIO("\ufeff甲\n乙\n\n"), "<stdin>")) == wanted
+    ascii_terminal = io.TextIOWrapper(io.BytesIO(data), encoding="ascii")  # what LANG=C makes of sys.stdin
+    assert list(number_lines(ascii_terminal, "<stdin>")) == wanted
+
+
+def test_streams_are_read_as_they_arrive():
+    def endless():
+        while True:
+            yield "甲\n".encode()
+
+    lines = number_lines(endless(), "<stdin>")
+    assert [next(lines) for _ in range(3)] == [(1, "甲"), (2, "甲"), (3, "甲")]
+
+
+def test_error_in_a_stream_comes_after_the_good_lines():
+    lines = number_lines(io.BytesIO("甲\n\n乙\n".encode()), "<stdin>")
+    assert next(lines) == (1, "甲")
+    with pytest.raises(DataError, match=r"^<stdin>:2: blank line"):
+        next(lines)

@@ -1,0 +1,383 @@
+"""Predictor on a graph that adds token scores: 球 2 and 队 1 for sports, 车 3 for car, 股 2 and 票 1 for finance."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+import multiprocessing
+import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from toy_bundle import edit_config, toy_config, write_toy_bundle
+
+from prompt_kit.data.dataset import Example
+from prompt_kit.errors import BundleError, ConfigError, DependencyError
+from prompt_kit.inference.onnx_model import OnnxModel
+from prompt_kit.inference.predictor import WINDOW, Prediction, Predictor
+from prompt_kit.metrics import softmax
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_toy_bundle(tmp_path_factory.mktemp("bundle") / "export")
+
+
+@pytest.fixture(scope="module")
+def predictor(folder):
+    return Predictor(folder, device="cpu", num_threads=1)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A bundle to damage."""
+    return write_toy_bundle(tmp_path / "export")
+
+
+def test_label_and_probability(predictor):
+    (prediction,) = predictor.predict(["球队"])  # logits 3, 0, 0
+    assert (prediction.text, prediction.label) == ("球队", "sports")
+    assert prediction.score == pytest.approx(math.exp(3) / (math.exp(3) + 2), abs=1e-12)
+    assert prediction.top == (("sports", prediction.score),)
+
+
+def test_top_k_is_best_first_and_sums_to_one(predictor):
+    (prediction,) = predictor.predict(["车股"], top_k=3)  # logits 0, 3, 2
+    assert [label for label, _ in prediction.top] == ["car", "finance", "sports"]
+    assert sum(probability for _, probability in prediction.top) == pytest.approx(1, abs=1e-12)
+    assert prediction.top[0] == (prediction.label, prediction.score)
+
+
+def test_order_is_kept_though_texts_are_sorted_by_length(predictor):
+    texts = ["新新新新新车", "球", "新新股", "车", "新新新新新新新队", "票", ""] * 9
+    expected = [predictor.predict([text])[0] for text in texts]
+    for batch_size in (1, 2, 5, 64):
+        got = predictor.predict(texts, batch_size=batch_size)
+        assert [one.text for one in got] == texts
+        assert [one.label for one in got] == [one.label for one in expected]
+        assert np.allclose([one.score for one in got], [one.score for one in expected], atol=1e-6)
+
+
+def test_batches_are_of_similar_lengths(predictor, monkeypatch):
+    shapes = []
+    logits = OnnxModel.logits
+
+    def watched(self, features):
+        shapes.append(sorted(len(one.input_ids) for one in features))
+        return logits(self, features)
+
+    monkeypatch.setattr(OnnxModel, "logits", watched)
+    predictor.predict(["球" * length for length in (9, 1, 8, 2)], batch_size=2)
+    assert shapes == [[5, 6], [12, 13]]  # [CLS] text 是 [MASK] [SEP]
+
+
+def test_a_cpu_gets_a_large_batch_in_parts(predictor, monkeypatch):
+    sizes = []
+    logits = OnnxModel.logits
+
+    def watched(self, features):
+        sizes.append((len(features), max(len(one.input_ids) for one in features)))
+        return logits(self, features)
+
+    monkeypatch.setattr(OnnxModel, "logits", watched)
+    monkeypatch.setattr("prompt_kit.inference.onnx_model._CPU_TOKENS", 24)
+    texts = ["球" * length for length in (8, 8, 1, 1, 1, 2, 8)]  # of 5, 6 and 12 tokens
+    expected = [one.score for one in predictor.predict(texts, batch_size=1)]
+    sizes.clear()
+    assert [one.score for one in predictor.predict(texts, batch_size=32)] == pytest.approx(expected, abs=1e-6)
+    assert sizes == [(4, 6), (2, 12), (1, 12)]
+    sizes.clear()
+    monkeypatch.setattr("prompt_kit.inference.onnx_model._CPU_TOKENS", 4)
+    predictor.predict(texts[:2], batch_size=32)
+    assert sizes == [(1, 12), (1, 12)]  # a text is never cut for it
+    sizes.clear()
+    monkeypatch.setattr(predictor.models[0], "device", "gpu")
+    predictor.predict(texts[:2], batch_size=32)
+    assert sizes == [(2, 12)]  # a GPU takes what it is given
+
+
+@pytest.mark.parametrize(("batch_size", "read"), [(1, 1), (2, 2 * WINDOW)])
+def test_stream_reads_a_bounded_window_ahead(predictor, batch_size, read):
+    taken = itertools.count()
+    endless = (f"球{'新' * (next(taken) % 5)}" for _ in itertools.repeat(None))
+    predictions = predictor.predict_stream(endless, batch_size=batch_size)
+    assert next(predictions).label == "sports"
+    assert next(taken) == read
+    assert len(list(itertools.islice(predictions, 3 * WINDOW))) == 3 * WINDOW
+
+
+def test_no_texts(predictor):
+    assert predictor.predict([]) == []
+
+
+def test_examples_are_taken_too(predictor):
+    assert predictor.predict([Example("车")])[0] == predictor.predict(["车"])[0]
+
+
+def test_special_tokens_in_a_text_are_text(predictor):
+    assert predictor.predict(["[MASK][SEP]车"])[0].label == "car"
+
+
+def test_arguments_out_of_range(predictor):
+    with pytest.raises(ConfigError, match="list of texts"):
+        predictor.predict("球队")
+    with pytest.raises(ConfigError, match="top_k 4 exceeds the model's 3 labels"):
+        predictor.predict(["球"], top_k=4)
+    for name in ("batch_size", "top_k"):
+        with pytest.raises(ConfigError, match=name):
+            predictor.predict_stream(["球"], **{name: 0})  # at the call, not at the first text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"device": "cuda"}, {"precision": "int4"}, {"num_threads": 0}, {"device_id": -1}, {"max_seq_length": 0}],
+)
+def test_settings_out_of_range(folder, arguments):
+    with pytest.raises(ConfigError, match=next(iter(arguments))):
+        Predictor(folder, **arguments)
+
+
+def test_max_seq_length_may_shorten(folder):
+    text = "新" * 9 + "车"
+    assert Predictor(folder, device="cpu").predict([text])[0].label == "car"
+    short = Predictor(folder, device="cpu", max_seq_length=8).predict([text])[0]
+    assert short.score == pytest.approx(1 / 3)  # the 车 at the end is cut off
+
+
+def test_max_seq_length_never_exceeds(folder):
+    with pytest.raises(ConfigError, match="max_seq_length 17 exceeds the exported model's 16"):
+        Predictor(folder, max_seq_length=17)
+
+
+def test_prefix_as_in_paddlenlp(folder, predictor):
+    assert Predictor(folder / "model", device="cpu").predict(["股"]) == predictor.predict(["股"])
+
+
+def test_pickle(predictor):
+    again = pickle.loads(pickle.dumps(predictor))  # noqa: S301  our own bytes
+    assert again.predict(["球队", "车"], top_k=2) == predictor.predict(["球队", "车"], top_k=2)
+    assert (again.device, again.precision) == ("cpu", "fp32")
+
+
+def test_a_pickle_is_the_arguments(own):
+    """No weights and no vocabulary travel; who unpickles it reads the folder as it is then."""
+    predictor = Predictor(own / "model", "cpu", device_id=3, num_threads=2, precision="fp32", max_seq_length=8)
+    sent = pickle.dumps(predictor)
+    assert len(sent) < 600
+    again = pickle.loads(sent)  # noqa: S301  our own bytes
+    assert (again.folder, again.device_id, again.num_threads) == (own, 3, 2)
+    assert again.prompt_tokenizer.max_seq_length == 8
+    (own / "model.onnx").unlink()
+    with pytest.raises(BundleError, match="model.onnx is missing"):
+        pickle.loads(sent)  # noqa: S301
+
+
+def test_each_process_has_its_own(predictor):
+    """As with Spark's workers: a started process gets the pickle, not the session."""
+    texts = ["球队", "车新新", "股票", "队"]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        answers = pool.map(predictor.predict, [[text] for text in texts])
+    assert [answer[0].label for answer in answers] == [each.label for each in predictor.predict(texts)]
+
+
+def test_threads_may_share_one(predictor):
+    texts = ["球", "车", "股"] * 5
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: predictor.predict(texts), range(8)))
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_softmax_survives_huge_logits():
+    assert np.allclose(softmax(np.array([[1e4, 1e4, -1e4]], np.float32)), [[0.5, 0.5, 0]])
+
+
+def test_prediction_cannot_be_changed(predictor):
+    with pytest.raises(AttributeError):
+        predictor.predict(["球"])[0].label = "car"
+    assert isinstance(predictor.predict(["球"])[0], Prediction)
+
+
+def test_fp16_on_a_cpu_is_fp32_with_a_notice(folder, caplog):
+    predictor = Predictor(folder, device="cpu", precision="fp16")
+    assert predictor.precision == "fp32"
+    assert "fp16" in caplog.text and predictor.predict(["车"])[0].label == "car"
+
+
+def test_damaged_model(own):
+    for content in (b"", b"not a model", (own / "model.onnx").read_bytes()[:100]):
+        (own / "model.onnx").write_bytes(content)
+        with pytest.raises(BundleError, match="model.onnx") as caught:
+            Predictor(own, device="cpu")
+        assert "\n" not in str(caught.value)
+
+
+def test_graph_of_another_template(own):
+    prompt = {**toy_config().prompt, "template": "{'text': 'text_a'}{'soft': '是'}{'mask'}"}
+    edit_config(own, **toy_config(prompt=prompt).to_dict())
+    with pytest.raises(BundleError, match="does not belong"):
+        Predictor(own, device="cpu")
+
+
+def test_graph_with_another_number_of_labels(own):
+    two = type(toy_config().verbalizer).from_lines(["a==球", "b==车"])
+    edit_config(own, **toy_config(verbalizer=two).to_dict())
+    with pytest.raises(BundleError, match="3 logits.*2 labels"):
+        Predictor(own, device="cpu")
+
+
+def test_onnxruntime_is_not_installed(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(DependencyError, match=r"\.\[infer\].*\.\[infer-gpu\]"):
+        Predictor(folder)
+
+
+def test_gpu_with_the_cpu_build(folder, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(DependencyError, match=r"pip uninstall -y onnxruntime onnxruntime-gpu && pip install"):
+        Predictor(folder, device="gpu")
+    assert Predictor(folder, device="auto").device == "cpu"
+
+
+class FakeSession:
+    """A session that says which provider it runs on."""
+
+    def __init__(self, path, options, providers, cuda_works):
+        names = [one if isinstance(one, str) else one[0] for one in providers]
+        if "CUDAExecutionProvider" in names and cuda_works == "raises":
+            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
+        self.providers = names if cuda_works is True else ["CPUExecutionProvider"]
+        self.path = path
+        self.real = onnxruntime.capi.onnxruntime_inference_collection.InferenceSession(
+            path.replace("model_fp16", "model"), options, providers=["CPUExecutionProvider"]
+        )
+        print("noise of onnxruntime") if "CUDAExecutionProvider" in names else None
+
+    def get_providers(self):
+        return self.providers
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    """Pretend that this onnxruntime has CUDA; what becomes of it is the fixture's argument."""
+
+    def pretend(works):
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+        monkeypatch.setattr(
+            onnxruntime,
+            "InferenceSession",
+            lambda path, options, providers: FakeSession(path, options, providers, works),
+        )
+
+    return pretend
+
+
+def test_auto_takes_a_gpu_that_works(own, cuda, capsys):
+    cuda(True)
+    (own / "model_fp16.onnx").write_bytes(b"")
+    predictor = Predictor(own, precision="fp16")
+    assert (predictor.device, predictor.precision) == ("gpu", "fp16")
+    assert predictor.models[0]._session.path.endswith("model_fp16.onnx")
+    assert predictor.predict(["车"])[0].label == "car"
+    assert capsys.readouterr().out == ""  # stdout is for labels
+
+
+@pytest.mark.parametrize("works", [False, "raises"])
+def test_auto_passes_over_a_gpu_that_does_not_start(folder, cuda, works, caplog):
+    caplog.set_level(logging.WARNING)
+    cuda(works)
+    predictor = Predictor(folder)
+    assert predictor.device == "cpu" and predictor.predict(["车"])[0].label == "car"
+    assert len(caplog.records) == 1 and "CUDA" in caplog.text
+    with pytest.raises(DependencyError, match="device gpu cannot be used"):
+        Predictor(folder, device="gpu")
+
+
+def test_a_damaged_model_is_not_blamed_on_cuda(own, cuda):
+    cuda(True)
+    (own / "model.onnx").write_bytes(b"not a model")
+    with pytest.raises(BundleError, match="damaged"):
+        Predictor(own, device="gpu")
+
+
+def test_fp16_that_was_not_exported(own, cuda):
+    cuda(True)
+    edit_config(own, models={"fp32": "model.onnx"})
+    with pytest.raises(BundleError, match="no fp16 model"):
+        Predictor(own, precision="fp16")
+
+
+@pytest.fixture
+def with_int8(own, monkeypatch):
+    """A bundle with model_int8.onnx, and how it does on this CPU is the fixture's argument."""
+    (own / "model_int8.onnx").write_bytes((own / "model.onnx").read_bytes())
+
+    def write(share=0.995, fast=True):
+        models = {"fp32": "model.onnx", "int8": "model_int8.onnx"}
+        edit_config(own, models=models, agreement={"int8": {"share": share, "texts": 1000}})
+        monkeypatch.setattr("prompt_kit.inference.onnx_model.multiplies_int8", lambda: fast)
+        return own
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("asked", "share", "fast", "used"),
+    [
+        ("auto", 0.995, True, "int8"),
+        ("auto", 0.99, True, "int8"),
+        ("auto", 0.98, True, "fp32"),  # exported with --force
+        ("auto", None, True, "fp32"),
+        ("auto", 0.995, False, "fp32"),
+        ("int8", 0.98, True, "int8"),
+        ("fp32", 0.995, True, "fp32"),
+    ],
+)
+def test_which_precision_runs_on_a_cpu(with_int8, caplog, asked, share, fast, used):
+    predictor = Predictor(with_int8(share, fast), device="cpu", precision=asked)
+    assert (predictor.device, predictor.precision) == ("cpu", used)
+    assert predictor.models[0].path.name == {"fp32": "model.onnx", "int8": "model_int8.onnx"}[used]
+    assert predictor.predict(["车"])[0].label == "car"
+    assert caplog.text == ""
+    assert pickle.loads(pickle.dumps(predictor)).precision == used  # noqa: S301  our own bytes
+
+
+def test_int8_on_a_cpu_that_is_not_made_for_it(with_int8, caplog):
+    assert Predictor(with_int8(fast=False), device="cpu", precision="int8").precision == "int8"
+    assert "no VNNI" in caplog.text
+
+
+def test_int8_that_was_not_copied_along(with_int8):
+    folder = with_int8()
+    (folder / "model_int8.onnx").unlink()
+    assert Predictor(folder, device="cpu").precision == "fp32"
+    with pytest.raises(BundleError, match="model_int8.onnx is missing"):
+        Predictor(folder, device="cpu", precision="int8")
+
+
+def test_int8_stays_on_the_cpu(own, with_int8, cuda):
+    cuda(True)
+    predictor = Predictor(with_int8(), precision="int8")
+    assert (predictor.device, predictor.precision) == ("cpu", "int8")
+    with pytest.raises(ConfigError, match="int8 is for CPUs"):
+        Predictor(own, device="gpu", precision="int8")
+
+
+def test_int8_that_was_not_exported(folder):
+    with pytest.raises(BundleError, match="no int8 model, only fp32, fp16; export it again with --int8"):
+        Predictor(folder, device="cpu", precision="int8")
+
+
+def test_auto_is_fp16_on_a_gpu_where_it_was_exported(own, cuda):
+    cuda(True)
+    assert Predictor(own).precision == "fp32"
+    (own / "model_fp16.onnx").write_bytes(b"")
+    assert Predictor(own).precision == "fp16"
+    assert Predictor(own, precision="fp32").precision == "fp32"
