@@ -77,6 +77,21 @@ def tiny_model(
     )
 
 
+def tiny_finetune(family="ernie", dropout=0.1, max_seq_length=32, template=None, seed=0):
+    """A FineTuneModel on a tiny encoder, with a classifier that tells texts apart."""
+    import paddle
+
+    from prompt_kit.training.models.finetune_model import TEMPLATE, FineTuneConfig, FineTuneModel
+
+    backbone = tiny_backbone(family, seed, dropout)
+    tokenizer = PromptTokenizer(Template.parse(template or TEMPLATE), tiny_tokenizer(), max_seq_length)
+    encoder = getattr(backbone, backbone.base_model_prefix)
+    model = FineTuneModel(encoder, tokenizer, LABELS, FineTuneConfig(f"tiny-{family}"))
+    paddle.seed(seed + 1)
+    model.head.linear.weight.set_value(paddle.randn([32, 3]) * 0.5)
+    return model
+
+
 def write_tiny_folder(folder: Path, family: str = "ernie") -> Path:
     """A language model's folder as a user has one: config.json, model.safetensors, vocab.txt, tokenizer_config.json."""
     tiny_backbone(family).save_pretrained(str(folder), safe_serialization=True)

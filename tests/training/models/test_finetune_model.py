@@ -11,7 +11,7 @@ import paddle.nn.functional as F
 import pytest
 from runs import names, same, saved_weights, trainer, weights
 from scripts import load_script
-from tiny import EXAMPLES, FAMILIES, HARD, LABELS, VOCABULARY, tiny_backbone, tiny_model, tiny_tokenizer
+from tiny import EXAMPLES, FAMILIES, HARD, LABELS, VOCABULARY, tiny_backbone, tiny_finetune, tiny_model, tiny_tokenizer
 
 from prompt_kit import FineTuneModel, PromptModel
 from prompt_kit.data.dataset import Example
@@ -22,20 +22,9 @@ from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.export.exporter import export_bundle, export_static
 from prompt_kit.training.models.backbone import encoder_classes, load_backbone
-from prompt_kit.training.models.finetune_model import TEMPLATE, FineTuneConfig
+from prompt_kit.training.models.finetune_model import TEMPLATE
 
 TEXTS = [example.text_a for example in EXAMPLES]
-
-
-def tiny_finetune(family="ernie", dropout=0.1, max_seq_length=32, template=TEMPLATE, seed=0):
-    """A FineTuneModel on a tiny encoder, with a classifier that tells texts apart."""
-    backbone = tiny_backbone(family, seed, dropout)
-    tokenizer = PromptTokenizer(Template.parse(template), tiny_tokenizer(), max_seq_length)
-    encoder = getattr(backbone, backbone.base_model_prefix)
-    model = FineTuneModel(encoder, tokenizer, LABELS, FineTuneConfig(f"tiny-{family}"))
-    paddle.seed(seed + 1)
-    model.head.linear.weight.set_value(paddle.randn([32, 3]) * 0.5)
-    return model
 
 
 def inputs(model, texts=TEXTS):

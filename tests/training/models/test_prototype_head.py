@@ -23,13 +23,17 @@ from prompt_kit.training.export.exporter import export_bundle
 from prompt_kit.training.models.calibration import calibrate
 from prompt_kit.training.models.heads import ManualHead, MaskedLMHead
 from prompt_kit.training.models.prompt_model import PromptModel
-from prompt_kit.training.models.prototype_head import PrototypeHead, start_prototypes
+from prompt_kit.training.models.prototype_head import PrototypeHead
 from prompt_kit.training.objectives.losses import r_drop_loss, rgl_loss
 
 TWO_MASKS = "{'text': 'text_a'}{'hard': '主题是'}{'mask'}{'mask'}"
 TEXTS = [Example(example.text_a) for example in EXAMPLES]
 GOLD = np.array([LABELS.label_to_id[example.label] for example in EXAMPLES])
 HEAD = {"head.prototypes", "head.mix"}
+
+
+def start(model):
+    model.start_from_examples(model.prompt_tokenizer.encode_many(TEXTS), GOLD, 3)
 
 
 def batch(model):
@@ -128,16 +132,15 @@ def test_it_starts_at_the_zero_shot_prediction(family, masks):
         model = proto(prompt + mask, family=family)
         np.testing.assert_allclose(predict(model), expected, atol=1e-5)
         before = model.head.prototypes.numpy().copy()
-        start_prototypes(model, trainer("unused", model).train_dataset, 3)
+        start(model)
         assert np.abs(model.head.prototypes.numpy() - before).max() > 0.01
         np.testing.assert_allclose(predict(model), expected, atol=1e-5)
 
 
 def test_prototypes_are_the_means_of_the_training_examples():
     model = proto(TWO_MASKS, dropout=0.5)
-    dataset = trainer("unused", model).train_dataset
     model.train()
-    start_prototypes(model, dataset, 3)
+    start(model)
     assert model.training, "dropout is off for the prototypes alone"
     model.eval()
     with paddle.no_grad():

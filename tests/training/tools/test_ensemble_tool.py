@@ -9,8 +9,7 @@ import runpy
 import numpy as np
 import paddle
 import pytest
-from test_finetuning import tiny_finetune
-from tiny import EXAMPLES, HARD, LABELS, SOFT, tiny_model
+from tiny import EXAMPLES, HARD, LABELS, SOFT, tiny_finetune, tiny_model
 
 from prompt_kit.data.dataset import read_examples
 from prompt_kit.errors import CheckpointError
