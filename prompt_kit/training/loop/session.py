@@ -43,6 +43,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_TEXTS = 2000  # of data.txt that the head is started with: more would tell no more, and take longer
+
 # what a run leaves in its output_dir, beside checkpoints, logs and export
 _WRITTEN = (
     "prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json", "*_results.json",
@@ -125,9 +127,11 @@ def prepare(
             logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
         verbalizer = Verbalizer.from_file(_label_file(data_args))
         dataset = _read_data(
-            data_args, args, verbalizer, model_args.calibrate
+            data_args, args, verbalizer, model_args.calibrate or _reads_texts(model_args)
         )  # before the model, which may be large and far away
-        model = _build(model_args, verbalizer, trained=args.do_train)
+        model = _build(model_args, verbalizer, dataset, trained=args.do_train)
+        if model.method == PromptModel.method and dataset.unlabelled:
+            model.start_from_texts(dataset.unlabelled[:_TEXTS])
     if model_args.calibrate and _is_to_be_calibrated(model, args):
         texts = dataset.unlabelled or CONTENT_FREE
         calibrate(model, texts)
@@ -171,7 +175,12 @@ def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -
     return True
 
 
-def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) -> TextClassifier:
+def _reads_texts(model_args: ModelArguments) -> bool:
+    """Whether the untrained model looks at the texts of data.txt."""
+    return model_args.method == PromptModel.method and model_args.verbalizer == "cosine"
+
+
+def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset, trained: bool) -> TextClassifier:
     if model_args.method == FineTuneModel.method:
         return FineTuneModel.build(
             verbalizer,
@@ -194,6 +203,7 @@ def _build(model_args: ModelArguments, verbalizer: Verbalizer, trained: bool) ->
         model_args.other_max_length,
         model_args.truncate_mode,
         mode="prompt" if trained else "zero-shot",
+        dataset=dataset,
         trust_pickle=model_args.trust_pickle,
     )
 

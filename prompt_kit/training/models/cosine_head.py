@@ -2,7 +2,8 @@
 
 Label words are read as texts: they go through the same template and the same encoder as the texts they are compared
 with. A label starts at the mean direction of its training examples and of its words, which count as `WORD_EXAMPLES` of
-them, so with no example at all the words alone decide, and with many they hardly matter.
+them, so with no example at all the words alone decide, and with many they hardly matter. Texts without labels say where
+the states' mean is, and soft k-means over them moves the labels' directions to where the texts are.
 
 Sources: Wang et al., SimpleShot, 2019 (arXiv:1911.04623): centred and normalised states, nearest class mean; Qi et al.,
 Low-Shot Learning with Imprinted Weights, CVPR 2018 (arXiv:1712.07136): class means as the weights of a cosine
@@ -20,7 +21,9 @@ import paddle.nn.functional as F
 from paddle import nn
 
 SCALE = 12.0  # logits a cosine: a softmax over cosines themselves could never be certain
-WORD_EXAMPLES = 4.0  # examples that the words of a label are worth
+WORD_EXAMPLES = 2.0  # examples that the words of a label are worth; 1 to 4 were tried at 1 to 16 examples a label
+_CENTER_TEXTS = 60.0  # examples that unlabelled texts are worth, however many, where the states' mean is looked for
+_ROUNDS, _SHARPNESS = 12, 20.0  # of the soft k-means over unlabelled texts
 
 
 class CosineHead(nn.Layer):
@@ -71,7 +74,7 @@ def word_directions(states: np.ndarray, words_of_label: Sequence[int]) -> tuple[
 
 
 def combine(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Directions [C, D] of labels: the mean of n examples' directions and of `WORD_EXAMPLES` times their words'.
+    """Directions [C, D] of labels: the mean of their examples' directions and of `WORD_EXAMPLES` times their words'.
 
     Args:
         words: [C, D] of length 1.
@@ -79,8 +82,7 @@ def combine(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.n
         labels: [N] label ids, or [N, C] weights of the labels.
     """
     weights = np.eye(len(words))[labels] if np.ndim(labels) == 1 else np.asarray(labels)
-    # a mean of many directions is shorter than one of few: here only their number counts
-    return unit(weights.sum(axis=0)[:, None] * unit(weights.T @ examples) + WORD_EXAMPLES * words)
+    return unit(weights.T @ examples + WORD_EXAMPLES * words)
 
 
 def leave_one_out(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -91,13 +93,43 @@ def leave_one_out(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -
         examples: [N, D] centred states of length 1.
         labels: [N] label ids.
     """
-    onehot = np.eye(len(words))[labels]
-    scores = examples @ combine(words, examples, labels).T
-    others = unit((onehot.T @ examples)[labels] - examples)  # of the same label
-    counts = onehot.sum(axis=0)[labels][:, None] - 1
-    own = unit(counts * others + WORD_EXAMPLES * words[labels])
-    scores[np.arange(len(labels)), labels] = (examples * own).sum(axis=1)
+    sums = np.eye(len(words))[labels].T @ examples + WORD_EXAMPLES * words
+    scores = examples @ unit(sums).T
+    scores[np.arange(len(labels)), labels] = (examples * unit(sums[labels] - examples)).sum(axis=1)
     return scores.argmax(axis=1) == labels
+
+
+def center_of(examples: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
+    """The mean state [D] of a task's texts: of N examples [N, D] and of unlabelled texts [U, D], one of which has some.
+
+    Few examples say little of the mean: the texts count as `_CENTER_TEXTS` examples.
+    """
+    if not len(unlabelled):
+        return examples.mean(axis=0)
+    weight = _CENTER_TEXTS
+    return (examples.sum(axis=0) + weight * unlabelled.mean(axis=0)) / (len(examples) + weight)
+
+
+def cluster(start: np.ndarray, texts: np.ndarray, examples_a_label: float = 0.0) -> np.ndarray:
+    """Directions [C, D] of labels from unlabelled texts: soft k-means from where they are, which stays near there.
+
+    All labels are taken to be about equally frequent (Sinkhorn's normalisation, as in Caron et al., SwAV, NeurIPS 2020,
+    arXiv:2006.09882): without that, the label whose words suit any text takes the others' texts.
+
+    Args:
+        start: [C, D] of length 1, of words and examples.
+        texts: [U, D] centred states of length 1.
+        examples_a_label: how many there are; 16 are worth the texts.
+    """
+    directions, trust = start, 1.0 + examples_a_label / 16
+    for _ in range(_ROUNDS):
+        scores = _SHARPNESS * texts @ directions.T
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+        for _ in range(5):
+            shares /= np.maximum(shares.sum(axis=0), 1e-12)
+            shares /= shares.sum(axis=1, keepdims=True)
+        directions = unit(unit(shares.T @ texts) + trust * start)
+    return directions
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -12,20 +12,22 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from prompt_kit.data.dataset import Example
+from prompt_kit.data.dataset import Dataset, Example
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.prompt.neutral_templates import neutral_templates
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
-from prompt_kit.training.models.backbone import architecture_classes, architecture_name, load_backbone
+from prompt_kit.training.models.backbone import Backbone, architecture_classes, architecture_name, load_backbone
 from prompt_kit.training.models.base import TextClassifier
-from prompt_kit.training.models.cosine_head import CosineHead, combine, unit, word_directions
+from prompt_kit.training.models.cosine_head import CosineHead, center_of, cluster, combine, unit, word_directions
 from prompt_kit.training.models.heads import HEADS, ManualHead, SoftHead, masked_lm_head
 from prompt_kit.training.models.mask_states import mask_states
 from prompt_kit.training.models.prototype_head import PrototypeHead
 from prompt_kit.training.models.soft_prompt import PromptEmbedding, SoftPrompt
+from prompt_kit.training.models.template_choice import TemplateJudge, choose_template
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +95,9 @@ class PromptModel(TextClassifier):
             self.soft_prompt.start_from(embedding.weight)
             backbone.set_input_embeddings(PromptEmbedding(embedding, self.soft_prompt))
         sizes = (prompt_tokenizer.num_masks, len(verbalizer), width)
+        self._texts = np.empty(
+            [0, sizes[0] * width], "float32"
+        )  # states of unlabelled texts, while the head is being started
         if self.config.head == "cosine":
             self.head = CosineHead(*sizes)
             directions, center = self._word_directions()
@@ -135,15 +140,18 @@ class PromptModel(TextClassifier):
         truncate_mode: str = "tail",
         mode: str = "prompt",
         trust_pickle: bool = False,
+        dataset: Optional[Dataset] = None,
     ) -> PromptModel:
         """An untrained PromptModel from what a user gives, with train.py's defaults.
 
         Args:
             labels: a Verbalizer, or the path of a label.txt.
-            prompt: a template, or plain words (see Template.from_prompt); None: see default_prompt.
+            prompt: a template, or plain words (see Template.from_prompt); None: for the cosine head the one of
+                NEUTRAL_TEMPLATES that suits `dataset` best (see template_choice.py), for another see default_prompt.
             model_name_or_path, trust_pickle: see load_backbone.
             soft_encoder, encoder_hidden_size: of soft tokens that name no encoder; encoder_hidden_size None is the
                 width of the word embeddings.
+            dataset: the task, which the template is chosen by.
             mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
         """
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
@@ -152,7 +160,10 @@ class PromptModel(TextClassifier):
         backbone = load_backbone(model_name_or_path, trust_pickle=trust_pickle)
         logger.info("language model: %s (%s)", backbone.name, backbone.reason)
         if prompt is None:
-            prompt = default_prompt(verbalizer, backbone.tokenizer)
+            if head == "cosine":
+                prompt = str(_choose_template(backbone, verbalizer, dataset, max_seq_length))
+            else:
+                prompt = default_prompt(verbalizer, backbone.tokenizer)
         template = Template.from_prompt(prompt)
         if template.uses_soft:
             hidden_size = None if soft_encoder == "none" else encoder_hidden_size
@@ -195,10 +206,14 @@ class PromptModel(TextClassifier):
 
         return mask_states(self, read, features, self.tokenizer.pad_id, batch_size)
 
-    def start_from_texts(self, features: Sequence[Features]) -> None:
-        """Centre the cosine head on texts of the task; nothing for another head."""
+    def start_from_texts(self, texts: Sequence[str], batch_size: int = 32) -> None:
+        """Start the cosine head from label words and unlabelled texts of the task; another head is left alone.
+
+        The texts are remembered until examples follow, which the head then is started from too.
+        """
         if self.config.head == "cosine":
-            self.head.start_from(self.mask_states(features).mean(axis=0), self._word_directions()[0])
+            self._texts = self.mask_states(self.encode_texts(texts), batch_size)
+            self._start(self._texts[:0], np.arange(0))
 
     def start_from_examples(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> None:
         """Start the head from labelled examples; only cosine and prototype do.
@@ -208,13 +223,20 @@ class PromptModel(TextClassifier):
             labels: [N] label ids, or [N, C] probabilities.
         """
         if self.config.head == "cosine":
-            states = self.mask_states(features, batch_size)
-            center = states.mean(axis=0)
-            self.head.start_from(center, combine(self._word_directions()[0], unit(states - center), labels))
+            self._start(self.mask_states(features, batch_size), labels)
         elif self.config.head == "prototype" and not self.head.started:
             states = self.mask_states(features, batch_size)
             ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
             self.head.start_from_examples(paddle.to_tensor(states), ids)
+
+    def _start(self, examples: np.ndarray, labels: np.ndarray) -> None:
+        """Start the cosine head from words, examples [N, D] and the texts that are remembered."""
+        words, texts = self._word_directions()[0], self._texts
+        center = center_of(examples, texts)
+        directions = combine(words, unit(examples - center), labels)
+        if len(texts):
+            directions = cluster(directions, unit(texts - center), len(examples) / len(words))
+        self.head.start_from(center, directions)
 
     def transform(self, states: paddle.Tensor) -> paddle.Tensor:
         """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
@@ -255,6 +277,25 @@ class PromptModel(TextClassifier):
     @staticmethod
     def read_model_config(config: dict, path: Path) -> PromptModelConfig:
         return PromptModelConfig(config["head"], config["base_model"], config["mode"], _calibration(config, path))
+
+
+def _choose_template(
+    backbone: Backbone, verbalizer: Verbalizer, dataset: Optional[Dataset], max_seq_length: int
+) -> Template:
+    """The neutral template that suits the dataset best; the first one without a dataset. Says which, and why."""
+    templates = neutral_templates()
+    if dataset is None or not (dataset.train or dataset.unlabelled):
+        return templates[0]
+    judge = TemplateJudge(
+        backbone.model, backbone.tokenizer, verbalizer, dataset.train or (), dataset.dev or (), dataset.unlabelled or (),
+        max_seq_length=max_seq_length,
+    )  # fmt: skip
+    scores = [judge.score(template) for template in templates]
+    best = choose_template(scores)
+    what = "accuracy before training" if dataset.train else "mean probability of the best label word"
+    listed = ", ".join(f"{score.mean:.3f}" for score in scores)
+    logger.info("template: %s (%s of the %d tried: %s)", best.template, what, len(scores), listed)
+    return best.template
 
 
 def _calibration(config: dict, path: Path) -> Optional[tuple[float, ...]]:
