@@ -10,7 +10,7 @@ import os
 import pkgutil
 import subprocess
 import sys
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
@@ -79,6 +79,26 @@ def import_graph(root) -> dict:
         found = {one if one in files else one.rpartition(".")[0] for one in imported}
         graph[name] = {one for one in found if one in files and files[one].name != "__init__.py"}
     return graph
+
+
+def test_the_graph_has_imports_wherever_they_are(tmp_path):
+    files = {
+        "low": "def f():\n    from prompt_kit.training.trainer import Trainer",
+        "high": "if TYPE_CHECKING:\n    import prompt_kit.low\nfrom numpy import low",
+        "training/__init__": "",
+        "training/trainer": "from prompt_kit import high\nfrom prompt_kit.high import name",
+    }
+    (tmp_path / "prompt_kit" / "training").mkdir(parents=True)
+    for name, text in files.items():
+        (tmp_path / "prompt_kit" / f"{name}.py").write_text(text, encoding="utf-8")
+    graph = import_graph(tmp_path)
+    assert graph == {
+        "prompt_kit.low": {"prompt_kit.training.trainer"},
+        "prompt_kit.high": {"prompt_kit.low"},
+        "prompt_kit.training.trainer": {"prompt_kit.high"},
+    }
+    with pytest.raises(CycleError):
+        TopologicalSorter(graph).prepare()
 
 
 def test_no_circle_of_imports(root):

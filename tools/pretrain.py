@@ -10,7 +10,7 @@ from prompt_kit.cli.parser import run  # noqa: E402
 
 
 def main(argv=None):
-    from prompt_kit.training.pretraining import session as session
+    from prompt_kit.training.pretraining import session
 
     args = session.parse_arguments(argv)
     session.check_output_folder(args)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from prompt_kit.cli.parser import ArgumentParser, program
+from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.errors import ConfigError
 
 EXAMPLES = """\
@@ -20,8 +20,8 @@ examples:
 """
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
-    args = parse(argv)
+def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
+    args = parse(argv, prog)
     from prompt_kit.training.export.exporter import Int8, export_checkpoint, export_static
 
     int8 = Int8(args.data_dir, args.force) if args.int8 else None
@@ -39,14 +39,14 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         for name, found in config.agreement.items()
     ]
     print(
-        f"export.py: wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
+        f"{prog}: wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
         f"every best label agrees with Paddle, largest difference of a logit: {differences}{''.join(kept)}",
         file=sys.stderr,
     )
 
 
-def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    parser = ArgumentParser(prog=program("export.py", "export"), description=__doc__, epilog=EXAMPLES)
+def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Namespace:
+    parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("python export.py", typed(prog)))
     parser.add_argument("--resume_from_checkpoint", metavar="FOLDER",
         help="the training folder, or a checkpoint-N in it (default: ./checkpoints)")  # fmt: skip
     parser.add_argument("--output_dir", metavar="FOLDER",

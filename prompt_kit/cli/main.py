@@ -1,41 +1,46 @@
-"""The installed command: `prompt-kit train | export | predict`, with the flags of train.py, export.py and infer.py."""
+"""The console command `prompt-kit`: train, export and predict, with the flags of train.py, export.py and infer.py."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Optional
+from typing import NoReturn, Optional
 
-from prompt_kit.cli.parser import COMMAND, USER_ERROR, run
+from prompt_kit.cli.parser import ArgumentParser, run
 from prompt_kit.versions import __version__
 
-SUBCOMMANDS = {
-    "train": "train, evaluate, predict with and export a prompt model (needs the extra cpu or gpu)",
-    "export": "write a trained model as a folder that runs without Paddle (needs the extra cpu or gpu)",
-    "predict": "label texts with an exported model (needs the extra infer)",
+COMMANDS = {
+    "train": "train, evaluate, predict with and export a prompt model",
+    "export": "write the exported folder of a trained model",
+    "predict": "label texts with an exported folder, without Paddle",
 }
 
 
-def main(argv: Optional[Sequence[str]] = None) -> Optional[int]:
-    """Hand the arguments behind the subcommand to its main()."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    name = arguments[0] if arguments else "--help"
-    if name in SUBCOMMANDS:
-        return importlib.import_module(f"prompt_kit.cli.{name}").main(arguments[1:])
-    if name in ("-h", "--help"):
-        rows = "".join(f"  {COMMAND} {each:8} {about}\n" for each, about in SUBCOMMANDS.items())
-        print(
-            f"usage: {COMMAND} {{{','.join(SUBCOMMANDS)}}} [flags]\n\n{rows}\n{COMMAND} SUBCOMMAND --help lists the flags"
-        )
-        return None
-    if name == "--version":
-        print(__version__)
-        return None
-    print(f"{COMMAND}: error: no subcommand {name!r}; expected one of {', '.join(SUBCOMMANDS)}", file=sys.stderr)
-    return USER_ERROR
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Run the command that the first word names with the rest of the words."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in COMMANDS:
+        name = words[0]
+        importlib.import_module(f"prompt_kit.cli.{name}").main(words[1:], prog=f"prompt-kit {name}")
+    else:
+        build_parser().parse_args(words[:1])
 
 
-def console() -> None:
-    """The entry point of the installed command."""
+def build_parser() -> ArgumentParser:
+    """The parser of the first word alone: each command has its own for what follows."""
+    listed = "\n".join(f"  {name:9} {what}" for name, what in COMMANDS.items())
+    parser = ArgumentParser(
+        prog="prompt-kit",
+        usage="prompt-kit COMMAND [flags]",
+        description="Few-shot text classification by prompts.",
+        epilog=f"commands:\n{listed}\n\nprompt-kit COMMAND --help shows the flags of a command.",
+    )
+    parser.add_argument("command", metavar="COMMAND", choices=tuple(COMMANDS), help="one of the commands below")
+    parser.add_argument("--version", action="version", version=f"prompt-kit {__version__}")
+    return parser
+
+
+def console() -> NoReturn:
+    """What the installed command calls."""
     run(main)

@@ -1,4 +1,4 @@
-"""What the scripts share: an argument parser that fails in one line, and the guard around main()."""
+"""What the commands share: an argument parser that fails in one line, and the guard around main()."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Callable, NoReturn, Optional
 
 from prompt_kit.errors import PromptKitError
 
-COMMAND = "prompt-kit"
 USER_ERROR = 2  # the exit code that argparse uses for a wrong command line
 
 
@@ -23,12 +22,12 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USER_ERROR, f"{self.prog}: error: {message} (see python {self.prog} --help)\n")
+        self.exit(USER_ERROR, f"{self.prog}: error: {message} (see {typed(self.prog)} --help)\n")
 
 
-def program(script: str, subcommand: str) -> str:
-    """What usage and messages call the program: the script of the clone, or the subcommand of the installed command."""
-    return f"{COMMAND} {subcommand}" if os.path.basename(sys.argv[0]) == COMMAND else script
+def typed(prog: str) -> str:
+    """How a program is called: `python train.py`, `prompt-kit train`."""
+    return f"python {prog}" if prog.endswith(".py") else prog
 
 
 def run(main: Callable[[Optional[Sequence[str]]], Optional[int]]) -> NoReturn:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from prompt_kit.cli.parser import ArgumentParser, program
+from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ examples:
 """
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
-    args = parse(argv)
+def main(argv: Optional[Sequence[str]] = None, prog: str = "infer.py") -> None:
+    args = parse(argv, prog)
     check_input(args)
     output = open_output(args)
     if args.model_name_or_path:
-        note("--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
+        note(args.prog, "--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
     predictor = load(args)
     texts = open_texts(args, predictor.labels)
-    predictions = count(predict(predictor, texts, args, output), predictor, to_file=output is not None)
+    predictions = count(predict(predictor, texts, args, output), predictor, args.prog, to_file=output is not None)
     if output is None:
         show, at_once = FORMATS[args.output_format], args.batch_size == 1
         for prediction in predictions:
@@ -48,8 +48,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         write(predictions, args, output)
 
 
-def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
-    parser = ArgumentParser(prog=program("infer.py", "predict"), description=__doc__, epilog=EXAMPLES)
+def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Namespace:
+    parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("python infer.py", typed(prog)))
+    parser.set_defaults(prog=prog)
     add = parser.add_argument
     add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
         help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
@@ -88,7 +89,7 @@ def check_input(args: argparse.Namespace) -> None:
     if args.text is None and args.data_dir is None and (sys.stdin is None or sys.stdin.isatty()):
         raise ConfigError(
             "no input: give --data_dir data/tnews (its data.txt is read), or --text 今晚国足迎战日本队, "
-            "or pipe lines: cat headlines.txt | python infer.py"
+            f"or pipe lines: cat headlines.txt | {typed(args.prog)}"
         )
 
 
@@ -175,13 +176,17 @@ def load(args: argparse.Namespace) -> Predictor:
         max_seq_length=args.max_seq_length,
     )
     if args.device == "auto" and predictor.device == "cpu" and args.precision != "int8":
-        note("running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)")
+        note(
+            args.prog, "running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)"
+        )
     if args.precision == "auto" and "int8" in predictor.precision:
-        note("running model_int8.onnx, which export.py found to keep the labels (--precision says otherwise)")
+        note(
+            args.prog, "running model_int8.onnx, which export.py found to keep the labels (--precision says otherwise)"
+        )
     return predictor
 
 
-def count(predictions: Iterable[Prediction], predictor: Predictor, to_file: bool) -> Iterator[Prediction]:
+def count(predictions: Iterable[Prediction], predictor: Predictor, prog: str, to_file: bool) -> Iterator[Prediction]:
     """Pass the predictions on; on a terminal, a running count and at the end the speed, on stderr."""
     watched = sys.stderr is not None and sys.stderr.isatty()
     done, start = 0, time.perf_counter()
@@ -194,12 +199,12 @@ def count(predictions: Iterable[Prediction], predictor: Predictor, to_file: bool
     seconds = time.perf_counter() - start
     if watched and seconds >= 1:  # the speed of a handful of texts says nothing
         where = "GPU" if predictor.device == "gpu" else f"CPU, {predictor.num_threads} threads"
-        note(f"{done} texts in {seconds:.2f} s, {done / seconds:.0f} a second ({where}, {predictor.precision})")
+        note(prog, f"{done} texts in {seconds:.2f} s, {done / seconds:.0f} a second ({where}, {predictor.precision})")
 
 
-def note(message: str) -> None:
+def note(prog: str, message: str) -> None:
     start = "\r" if sys.stderr.isatty() else ""
-    print(f"{start}infer.py: {message}", file=sys.stderr)
+    print(f"{start}{prog}: {message}", file=sys.stderr)
 
 
 def _without_numbers(line: str) -> str:

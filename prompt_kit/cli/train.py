@@ -1,10 +1,15 @@
-"""Train, evaluate, predict with and export a prompt model: `python train.py --do_train --do_eval`."""
+"""Train, evaluate, predict with and export a prompt model: `prompt-kit train`, `python train.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
 
 
-def main(argv=None):
+def main(argv: Optional[Sequence[str]] = None, prog: str = "train.py") -> None:
     from prompt_kit.training.loop import session
 
-    model_args, data_args, args, given = session.parse_arguments(argv)
+    model_args, data_args, args, given = session.parse_arguments(argv, prog)
     session.check_output_folder(args)
     model, dataset, info = session.prepare(model_args, data_args, args, given)
     trainer = session.make_trainer(model, args, dataset, info)

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 import paddle
 
-from prompt_kit.cli.parser import ArgumentParser
+from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.errors import ConfigError
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.presets import preset_values
@@ -62,13 +62,13 @@ _FREQUENT = (
 )
 
 
-def build_parser() -> ArgumentParser:
-    """The parser of train.py: our groups first, then the Trainer's."""
+def build_parser(prog: str = "train.py") -> ArgumentParser:
+    """The parser of train.py, or of the command `prog`: our groups first, then the Trainer's."""
     parser = ArgumentParser(
-        prog="train.py",
-        usage="train.py [--do_train] [--do_eval] [--do_predict] [--do_export] [flags]",
+        prog=prog,
+        usage=f"{prog} [--do_train] [--do_eval] [--do_predict] [--do_export] [flags]",
         description="Train, evaluate, predict with and export a prompt model for text classification.",
-        epilog=_EXAMPLES,
+        epilog=_EXAMPLES.replace("python train.py", typed(prog)),
     )
     groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
     for arguments in (DataArguments, ModelArguments, PromptTrainingArguments):
@@ -82,10 +82,10 @@ def build_parser() -> ArgumentParser:
 
 
 def parse_arguments(
-    argv: Optional[Sequence[str]] = None,
+    argv: Optional[Sequence[str]] = None, prog: str = "train.py"
 ) -> tuple[ModelArguments, DataArguments, PromptTrainingArguments, frozenset[str]]:
     """Parse and check; also return the names of the flags that were given."""
-    given = vars(build_parser().parse_args(argv))
+    given = vars(build_parser(prog).parse_args(argv))
     ignored = [f"--{name}" for name in DERIVED if name in given]
     if ignored and paddle.distributed.get_rank() == 0:
         logger.warning("ignored, since it follows from the other flags or from the machine: %s", ", ".join(ignored))

@@ -51,7 +51,8 @@ class TextClassifier(nn.Layer):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        _KINDS[cls.method] = cls
+        if "method" in vars(cls):  # a user's subclass of a kind does not take its place
+            _KINDS[cls.method] = cls
 
     def __init__(self, backbone: nn.Layer, prompt_tokenizer: PromptTokenizer, verbalizer: Verbalizer, config):
         super().__init__()

@@ -9,8 +9,6 @@ head projects to, and mixing them in from zero is ours.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import paddle
 import paddle.nn.functional as F
@@ -18,9 +16,6 @@ from paddle import nn
 
 from prompt_kit.training.models.heads import ManualHead
 from prompt_kit.training.objectives.episodes import episode_loss
-
-if TYPE_CHECKING:
-    pass
 
 _SCALE = 20.0  # logits a cosine: a softmax over cosines themselves could never be certain
 _MIX_RATE = 5.0  # `mix` is learned at the head's rate, but has to get somewhere within a few epochs

@@ -417,6 +417,13 @@ def edit(path, change):
     path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
 
 
+def test_a_subclass_does_not_take_the_place_of_its_kind(saved):
+    class Subclass(PromptModel):
+        pass
+
+    assert type(PromptModel.from_pretrained(saved)) is PromptModel
+
+
 def test_round_trip(saved, tmp_path):
     model = PromptModel.from_pretrained(saved)
     assert not model.training, "a model that was loaded is there to predict"

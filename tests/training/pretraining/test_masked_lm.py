@@ -16,7 +16,7 @@ from tiny import EXAMPLES, FAMILIES, VOCABULARY, tiny_backbone, tiny_tokenizer
 from prompt_kit.errors import ConfigError
 from prompt_kit.training.models.backbone import load_backbone
 from prompt_kit.training.models.heads import masked_lm_head
-from prompt_kit.training.pretraining import session as session
+from prompt_kit.training.pretraining import session
 from prompt_kit.training.pretraining.arguments import PretrainingArguments
 from prompt_kit.training.pretraining.corpus import Corpus
 from prompt_kit.training.pretraining.masked_batches import LengthBatchSampler, MaskedCollator, MaskedLines
