@@ -285,10 +285,10 @@ class PromptTrainingArguments(TrainingArguments):
         if self.early_stopping_patience is None:
             self.early_stopping_patience = 5 if self.max_steps <= 0 else 0
 
-    def resolve_learning_rates(self, hidden_size: int) -> None:
-        """Fill in the rates that were not given, for a language model of this width."""
+    def resolve_learning_rates(self, hidden_size: int, gentle: bool = False) -> None:
+        """Fill in the rates that were not given, for a language model of this width; `gentle`: for one that starts well."""
         if self.learning_rate is None:
-            self.learning_rate = 3e-5 if hidden_size >= 512 else 2e-4
+            self.learning_rate = (1e-5 if gentle else 3e-5) if hidden_size >= 512 else (2e-5 if gentle else 2e-4)
         if self.ppt_learning_rate is None:
             self.ppt_learning_rate = 10 * self.learning_rate
 

@@ -102,7 +102,9 @@ def _read_json(path: Path) -> dict:
 
 def load_training_state(folder: Path, trainer: Trainer) -> None:
     """Optimizer, scheduler and loss scaler as `write_checkpoint` left them."""
-    _load_optimizer_arrays(read_safetensors(folder / OPTIMIZER_FILE), trainer)
+    moments = read_safetensors(folder / OPTIMIZER_FILE)
+    if moments:  # there are none before the first step
+        _load_optimizer_arrays(moments, trainer)
     state = _read_json(folder / SCHEDULER_FILE)
     if not isinstance(state.get("scheduler"), dict) or "scaler" not in state:
         raise CheckpointError(f"{(folder / SCHEDULER_FILE).absolute()} is damaged; copy the checkpoint again")

@@ -11,7 +11,7 @@ from typing import Optional, Union
 import numpy as np
 import paddle
 import paddle.nn.functional as F
-from paddlenlp.trainer import Trainer
+from paddlenlp.trainer import IntervalStrategy, Trainer
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError
@@ -20,7 +20,7 @@ from prompt_kit.training.cpu.trained_rows import RowsAdamW, TrainedRows
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.averaging import LIVE_FILE, WeightAverage
 from prompt_kit.training.loop.batching import Collator, EncodedDataset, SeededBatchSampler
-from prompt_kit.training.loop.callbacks import BestModelCallback, ProgressCallback
+from prompt_kit.training.loop.callbacks import BestModelCallback, ProgressCallback, evaluations
 from prompt_kit.training.loop.resumable import ResumableTrainer
 from prompt_kit.training.loop.run_record import record_of
 from prompt_kit.training.models.base import TextClassifier
@@ -54,7 +54,7 @@ class PromptTrainer(ResumableTrainer):
         eval_dataset: Optional[Examples] = None,
         callbacks: Optional[list] = None,
     ):
-        args.resolve_learning_rates(model.backbone.config.hidden_size)
+        args.resolve_learning_rates(model.backbone.config.hidden_size, model.starts_from_examples)
         if args.freeze_plm:
             model.freeze_language_model()
         model.freeze_dropout = args.freeze_dropout
@@ -106,12 +106,28 @@ class PromptTrainer(ResumableTrainer):
     # -- optimization -------------------------------------------------------------------------------------------------
 
     def training_step(self, model, inputs) -> paddle.Tensor:
+        if self.model.starts_from_examples and not self.state.global_step and self._last_step < 0:
+            self._evaluate_the_start(model)
         rows = self.optimizer.rows
         if rows is None:
             return super().training_step(model, inputs)
         rows.read()
         with rows.used():
             return super().training_step(model, inputs)
+
+    def _evaluate_the_start(self, model) -> None:
+        """Let a model that knows its examples before the first step be the best one: training may only make it worse."""
+        evaluates = self.eval_dataset is not None and self.args.evaluation_strategy != IntervalStrategy.NO
+        if not evaluates or evaluations(
+            self.state.log_history, self.args.metric_for_best_model
+        ):  # it is in the log: resumed
+            return
+        self.evaluate()
+        if self.control.should_save:
+            self._save_checkpoint(model)
+            self.control = self.callback_handler.on_save(self.args, self.state, self.control)
+        self.control.should_save = False
+        model.train()
 
     def compute_loss(self, model, inputs, return_outputs: bool = False):
         """Cross-entropy, while training plus the prototypes' losses if there are any, R-Drop and RGL if they are on.

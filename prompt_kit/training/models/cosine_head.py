@@ -20,7 +20,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-SCALE = 12.0  # logits a cosine: a softmax over cosines themselves could never be certain
+SCALE = 12.0  # logits a cosine, where no example says better: a softmax over cosines themselves is never certain
+_SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 WORD_EXAMPLES = 2.0  # examples that the words of a label are worth; 1 to 4 were tried at 1 to 16 examples a label
 _CENTER_TEXTS = 60.0  # examples that unlabelled texts are worth, however many, where the states' mean is looked for
 _ROUNDS, _SHARPNESS = 12, 20.0  # of the soft k-means over unlabelled texts
@@ -44,9 +45,12 @@ class CosineHead(nn.Layer):
         self.center.stop_gradient = True  # put where the texts are, and not learned
         self.weight = self.create_parameter([num_labels, size])
         self.bias = self.create_parameter([num_labels], is_bias=True)
+        self.scale = self.create_parameter([1], default_initializer=nn.initializer.Constant(SCALE))
+        self.scale.stop_gradient = True  # chosen at the start; trained, it would only grow
 
-    def start_from(self, center: np.ndarray, directions: np.ndarray) -> None:
-        """Put the origin at `center` [D] and point label c to directions[c], of [C, D]."""
+    def start_from(self, center: np.ndarray, directions: np.ndarray, scale: float = SCALE) -> None:
+        """Put the origin at `center` [D], point label c to directions[c], of [C, D], and make a cosine `scale` logits."""
+        self.scale.set_value(np.array([scale], "float32"))
         self.center.set_value(center.astype("float32"))
         self.weight.set_value(unit(directions).astype("float32"))
 
@@ -58,7 +62,7 @@ class CosineHead(nn.Layer):
         """[B, M, E] transformed mask states -> [B, C]."""
         centred = states.reshape([-1, self.weight.shape[1]]) - self.center
         cosines = paddle.matmul(F.normalize(centred, axis=-1), F.normalize(self.weight, axis=-1), transpose_y=True)
-        return SCALE * cosines + self.bias
+        return self.scale * cosines + self.bias
 
 
 def word_directions(states: np.ndarray, words_of_label: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +90,7 @@ def combine(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.n
 
 
 def leave_one_out(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """[N] bool: whether each example is right by the directions that `combine` makes without it.
+    """[N, C] cosines of each example to the directions that `combine` makes without it.
 
     Args:
         words: [C, D] of length 1.
@@ -96,7 +100,21 @@ def leave_one_out(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -
     sums = np.eye(len(words))[labels].T @ examples + WORD_EXAMPLES * words
     scores = examples @ unit(sums).T
     scores[np.arange(len(labels)), labels] = (examples * unit(sums[labels] - examples)).sum(axis=1)
-    return scores.argmax(axis=1) == labels
+    return scores
+
+
+def best_scale(cosines: np.ndarray, labels: np.ndarray) -> float:
+    """The logits a cosine that make the labels [N] most probable, given cosines [N, C] of examples that were left out.
+
+    Source: temperature scaling, Guo et al., ICML 2017 (arXiv:1706.04599), over a short list.
+    """
+
+    def loss(scale: float) -> float:
+        logits = scale * cosines
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]).mean())
+
+    return min(_SCALES, key=loss)
 
 
 def center_of(examples: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:

@@ -22,7 +22,17 @@ from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.models.backbone import Backbone, architecture_classes, architecture_name, load_backbone
 from prompt_kit.training.models.base import TextClassifier
-from prompt_kit.training.models.cosine_head import CosineHead, center_of, cluster, combine, unit, word_directions
+from prompt_kit.training.models.cosine_head import (
+    SCALE,
+    CosineHead,
+    best_scale,
+    center_of,
+    cluster,
+    combine,
+    leave_one_out,
+    unit,
+    word_directions,
+)
 from prompt_kit.training.models.heads import HEADS, ManualHead, SoftHead, masked_lm_head
 from prompt_kit.training.models.mask_states import mask_states
 from prompt_kit.training.models.prototype_head import PrototypeHead
@@ -233,14 +243,22 @@ class PromptModel(TextClassifier):
         """Start the cosine head from words, examples [N, D] and the texts that are remembered."""
         words, texts = self._word_directions()[0], self._texts
         center = center_of(examples, texts)
-        directions = combine(words, unit(examples - center), labels)
+        examples = unit(examples - center)
+        directions, scale = combine(words, examples, labels), SCALE
+        if len(examples):
+            ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
+            scale = best_scale(leave_one_out(words, examples, ids), ids)
         if len(texts):
             directions = cluster(directions, unit(texts - center), len(examples) / len(words))
-        self.head.start_from(center, directions)
+        self.head.start_from(center, directions, scale)
 
     def transform(self, states: paddle.Tensor) -> paddle.Tensor:
         """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
         return self._lm_head.transform(states)
+
+    @property
+    def starts_from_examples(self) -> bool:
+        return self.config.head == "cosine"
 
     @property
     def reads_word_embeddings(self) -> bool:

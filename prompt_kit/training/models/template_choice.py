@@ -96,7 +96,7 @@ class TemplateJudge:
         center = train.mean(axis=0)
         train, dev = unit(train - center), unit(dev - center)
         labels = self._ids(self._train)
-        right = leave_one_out(directions, train, labels)
+        right = leave_one_out(directions, train, labels).argmax(axis=1) == labels
         if len(dev):
             found = (dev @ combine(directions, train, labels).T).argmax(axis=1)
             right = np.concatenate([right, found == self._ids(self._dev)])

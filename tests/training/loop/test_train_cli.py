@@ -50,7 +50,7 @@ def resume(train):
 def finished_once(main, tiny_folder, tiny_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished") / "run"
     main(
-        f"{QUIET} {SHORT} --do_eval --do_predict --eval_steps 1 --save_steps 1 --save_total_limit 5 --seed 7 "
+        f"{QUIET} {SHORT} --do_eval --do_predict --eval_steps 1 --save_steps 1 --save_total_limit 5 --seed 7 --verbalizer soft "
         f"--max_seq_length 32 --output_dir {folder} --data_dir {tiny_data} --model_name_or_path {tiny_folder}".split()
     )
     return folder
@@ -155,7 +155,10 @@ def test_zero_shot_with_two_masks_is_the_pretrained_heads(train, tmp_path, encod
     """Whatever head and soft encoder are going to be trained."""
     for name, flags in (
         ("manual", "--verbalizer manual --prompt {'text':'text_a'}{'hard':'主题是'}{'mask'}{'mask'}"),
-        ("soft", f"--soft_encoder {encoder} --prompt {{'text':'text_a'}}{{'soft':'主题是'}}{{'mask'}}{{'mask'}}"),
+        (
+            "soft",
+            f"--verbalizer soft --soft_encoder {encoder} --prompt {{'text':'text_a'}}{{'soft':'主题是'}}{{'mask'}}{{'mask'}}",
+        ),
     ):
         train(f"--do_eval {flags} --output_dir {tmp_path / name}")
     manual, soft = (read(tmp_path / name / "eval_results.json") for name in ("manual", "soft"))

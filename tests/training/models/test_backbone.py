@@ -22,7 +22,7 @@ from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.models import backbone
 from prompt_kit.training.models.backbone import Backbone, load_backbone
-from prompt_kit.training.models.prompt_model import PromptModel
+from prompt_kit.training.models.prompt_model import PromptModel, PromptModelConfig
 
 HUB_NAME = "ernie-3.0-nano-zh"
 
@@ -76,7 +76,9 @@ def test_a_folder(tmp_path, family):
     assert {str(parameter.dtype) for parameter in loaded.model.parameters()} == {"paddle.float32"}
     assert loaded.tokenizer.vocab_size == len(VOCABULARY)
     # and it is all that a prompt model needs
-    model = PromptModel(loaded.model, PromptTokenizer(Template.parse(HARD), loaded.tokenizer, 32), LABELS)
+    model = PromptModel(
+        loaded.model, PromptTokenizer(Template.parse(HARD), loaded.tokenizer, 32), LABELS, PromptModelConfig("soft")
+    )
     model.eval()
     reference = tiny_model(HARD, family)
     reference.eval()

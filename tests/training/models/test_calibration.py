@@ -146,15 +146,15 @@ def results(folder) -> dict:
 
 def test_a_zero_shot_run(train, tiny_data, tmp_path, caplog):
     caplog.set_level("INFO")
-    train(f"--do_eval --output_dir {tmp_path / 'plain'}")
-    train(f"--do_eval --do_export --calibrate --output_dir {tmp_path / 'data'}")
+    train(f"--verbalizer soft --do_eval --output_dir {tmp_path / 'plain'}")
+    train(f"--verbalizer soft --do_eval --do_export --calibrate --output_dir {tmp_path / 'data'}")
     assert "calibrated on 8 texts of data.txt" in caplog.messages
     plain, calibrated = results(tmp_path / "plain"), results(tmp_path / "data")
     assert "calibrated" not in plain and calibrated["calibrated"] is True
     assert calibrated["eval_loss"] != plain["eval_loss"] and calibrated["mode"] == "zero-shot"
     assert calibrated["data"] != plain["data"], "data.txt is part of what the results depend on"
     expected = PromptModel.build(
-        tiny_data / "label.txt", model_name_or_path=calibrated["base_model"], max_seq_length=32
+        tiny_data / "label.txt", model_name_or_path=calibrated["base_model"], max_seq_length=32, head="soft"
     )
     calibrate(expected, (tiny_data / "data.txt").read_text("utf-8").split())
     predictor = Predictor(tmp_path / "data" / "export", device="cpu", num_threads=1)
@@ -166,7 +166,7 @@ def test_without_unlabelled_texts_content_free_ones_are_used(train, tiny_data, t
     caplog.set_level("INFO")
     data = shutil.copytree(tiny_data, tmp_path / "data")
     (data / "data.txt").unlink()
-    train(f"--do_export --calibrate --output_dir {tmp_path / 'zero'}", data)
+    train(f"--verbalizer soft --do_export --calibrate --output_dir {tmp_path / 'zero'}", data)
     assert "calibrated on 3 content-free texts" in caplog.messages
     predictor = Predictor(tmp_path / "zero" / "export", device="cpu", num_threads=1)
     features = predictor.prompt_tokenizer.encode_many([Example(text) for text in CONTENT_FREE])

@@ -329,13 +329,13 @@ def test_an_embedding_that_is_larger_than_the_vocabulary_is_fine():
     """ernie-3.0's has rows to spare. Soft ids start behind the embedding, not behind the vocabulary."""
     tokenizer = Tokenizer.from_vocab(VOCABULARY[:-1])
     template = Template.from_prompt(SOFT, "lstm", 16)
-    model = PromptModel(tiny_backbone(), PromptTokenizer(template, tokenizer, 32), LABELS)
+    model = PromptModel(tiny_backbone(), PromptTokenizer(template, tokenizer, 32), LABELS, PromptModelConfig("soft"))
     examples = [example for example in EXAMPLES if "五" not in example.text_a]
     np.testing.assert_allclose(predict(model, examples), predict(tiny_model(), examples), atol=1e-6)
 
 
 def test_an_unknown_head_is_refused():
-    with pytest.raises(ConfigError, match="'linear'; expected one of soft, manual, prototype"):
+    with pytest.raises(ConfigError, match="'linear'; expected one of cosine, soft, manual, prototype"):
         PromptModelConfig(head="linear")
 
 

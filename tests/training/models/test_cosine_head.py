@@ -1,0 +1,190 @@
+"""The cosine head: it starts exactly where words, examples and texts put it, trains, exports, and is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import paddle
+import pytest
+from runs import names, same, saved_weights, trainer, weights
+from tiny import EXAMPLES, LABELS, tiny_model
+
+from prompt_kit.data.dataset import Example
+from prompt_kit.inference.predictor import Predictor
+from prompt_kit.prompt.prompt_tokenizer import collate
+from prompt_kit.training.export.exporter import export_bundle
+from prompt_kit.training.models.cosine_head import (
+    WORD_EXAMPLES,
+    best_scale,
+    center_of,
+    cluster,
+    combine,
+    leave_one_out,
+    unit,
+    word_directions,
+)
+from prompt_kit.training.models.prompt_model import PromptModel
+
+SOFT = "{'mask'}{'mask'}{'soft': '新闻'}{'text': 'text_a'}"
+TEXTS = [example.text_a for example in EXAMPLES]
+GOLD = np.array([LABELS.label_to_id[example.label] for example in EXAMPLES])
+
+
+def cosine(**options) -> PromptModel:
+    model = tiny_model(SOFT, head="cosine", **options)
+    model.eval()
+    return model
+
+
+def logits(model, texts=TEXTS) -> np.ndarray:
+    batch = collate(model.encode_texts(texts), model.tokenizer.pad_id)
+    with paddle.no_grad():
+        return model(**{name: paddle.to_tensor(array) for name, array in batch.items()}).numpy()
+
+
+def states(model, texts) -> np.ndarray:
+    """By hand: one text at a time."""
+    found = []
+    for text in texts:
+        batch = collate(model.encode_texts([text]), model.tokenizer.pad_id)
+        with paddle.no_grad():
+            rows = model(**{name: paddle.to_tensor(array) for name, array in batch.items()}, return_mask_states=True)[1]
+            found.append(model.transform(rows).numpy().ravel())
+    return np.stack(found)
+
+
+def word_states(model):
+    return [states(model, words).mean(axis=0) for words in LABELS.words]
+
+
+def test_words_are_read_as_texts():
+    model = cosine()
+    center = np.mean(word_states(model), axis=0)
+    directions = [unit(states(model, words) - center).mean(axis=0) for words in LABELS.words]
+    expected = 12 * unit(states(model, TEXTS) - center) @ unit(np.stack(directions)).T
+    np.testing.assert_allclose(logits(model), expected, atol=1e-4)
+
+
+def test_words_and_examples_by_hand():
+    words = np.array([[1.0, 0.0], [0.0, 1.0]])
+    examples, labels = np.array([[0.6, 0.8], [0.6, -0.8], [-1.0, 0.0]]), np.array([0, 0, 1])
+    assert WORD_EXAMPLES == 2
+    # label 0: 2 (1, 0) + (1.2, 0) = (3.2, 0); label 1: 2 (0, 1) + (-1, 0) = (-1, 2)
+    expected = np.array([[1, 0], [-1 / 5**0.5, 2 / 5**0.5]])
+    np.testing.assert_allclose(combine(words, examples, labels), expected)
+    np.testing.assert_allclose(combine(words, examples, np.eye(2)[labels]), expected)
+    np.testing.assert_allclose(combine(words, examples[:0], labels[:0]), words)
+
+
+def test_an_example_is_left_out_of_its_own_labels_direction():
+    random = np.random.default_rng(0)
+    words, examples = unit(random.normal(size=(3, 5))), unit(random.normal(size=(7, 5)))
+    labels = np.array([0, 1, 2, 0, 1, 0, 1])
+    for row in range(7):
+        kept = np.arange(7) != row
+        expected = combine(words, examples[kept], labels[kept]) @ examples[row]
+        np.testing.assert_allclose(leave_one_out(words, examples, labels)[row], expected)
+
+
+def test_the_center_is_that_of_many_texts_where_there_are_few_examples():
+    examples, texts = np.array([[1.0, 0.0]] * 20), np.array([[0.0, 1.0]] * 500)
+    np.testing.assert_allclose(center_of(examples, texts), [0.25, 0.75])  # 20 examples, and texts worth 60
+    np.testing.assert_allclose(center_of(examples, texts[:0]), [1.0, 0.0])
+
+
+def test_clusters_are_found_beside_the_words():
+    """Words 40 degrees off: the texts lie around (1, 0) and (0, 1), nearer to the right word than to the wrong one."""
+    random = np.random.default_rng(0)
+    angles = np.concatenate([random.normal(0.0, 0.1, 60), random.normal(np.pi / 2, 0.1, 60)])
+    texts = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    off = np.deg2rad(40)
+    words = np.array([[np.cos(-off), np.sin(-off)], [np.cos(np.pi / 2 + off), np.sin(np.pi / 2 + off)]])
+    found = cluster(words, texts)
+    assert np.rad2deg(np.arccos((found * np.eye(2)).sum(axis=1))).max() < 21  # halfway, at equal trust
+    nearer = cluster(words, texts, examples_a_label=1000)
+    np.testing.assert_allclose(nearer, words, atol=0.02)
+
+
+def test_no_label_takes_all_texts():
+    """All texts are nearer to the first word; half of them less so, and they become the second label's."""
+    angles = np.deg2rad([10.0] * 50 + [-10.0] * 50)
+    texts = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    words = np.stack([np.cos(np.deg2rad([0.0, 45.0])), np.sin(np.deg2rad([0.0, 45.0]))], axis=1)
+    assert ((texts @ words.T).argmax(axis=1) == 0).all()
+    weights = np.rad2deg(np.arctan2(*cluster(words, texts).T[::-1]))
+    assert weights[0] < -2 and 20 < weights[1] < 30  # halfway from -10 and 0, and from 10 and 45
+
+
+@pytest.mark.parametrize(("noise", "scale"), [(0.0, 24.0), (2.0, 2.0)])
+def test_the_scale_is_as_sharp_as_the_examples_are_sure(noise, scale):
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 3, 300)
+    cosines = 0.4 * np.eye(3)[labels] + noise * random.normal(size=(300, 3))
+    assert best_scale(cosines, labels) == scale
+
+
+def test_training_starts_at_the_examples_and_the_start_can_stay_the_best(tmp_path):
+    model = cosine(dropout=0.0)
+    run = trainer(tmp_path, model, max_steps=2, learning_rate=1e-9, ppt_learning_rate=0.3)
+    expected = cosine(dropout=0.0)
+    expected.start_from_examples(expected.encode_texts(TEXTS), GOLD)
+    before = weights(expected)
+    run.train()
+    scores = [entry["eval_loss"] for entry in run.state.log_history if "eval_loss" in entry]
+    assert len(scores) == 2 and scores[1] != scores[0]  # before the first step, and after the epoch
+    best = saved_weights(run.state.best_model_checkpoint)
+    assert same(weights(run.model), best)
+    if run.state.best_model_checkpoint.endswith("-0"):
+        assert same(best, before)
+    assert saved_weights(tmp_path / "checkpoint-0").keys() == before.keys()
+    np.testing.assert_allclose(
+        saved_weights(tmp_path / "checkpoint-0")["head.weight"], before["head.weight"], atol=1e-6
+    )
+
+
+def test_a_run_resumed_at_the_start_equals_the_uninterrupted_one(tmp_path):
+    options = dict(
+        max_steps=4, save_strategy="steps", save_steps=1, eval_steps=1, evaluation_strategy="steps", ema_decay=0.9
+    )
+    whole = trainer(tmp_path / "whole", cosine(seed=3), **options)
+    whole.train()
+    assert "checkpoint-0" in names(tmp_path / "whole")
+    for start in (0, 2):
+        resumed = trainer(tmp_path / f"resumed-{start}", cosine(seed=9), **options)
+        resumed.train(str(tmp_path / "whole" / f"checkpoint-{start}"))
+        assert same(weights(resumed.model), weights(whole.model)), start
+        losses = [
+            [entry["eval_loss"] for entry in run.state.log_history if "eval_loss" in entry] for run in (whole, resumed)
+        ]
+        assert losses[0] == losses[1]
+
+
+def test_texts_without_labels_take_part_in_the_start():
+    texts = ["球队今天比赛", "新车发布", "股票上市", "手机公司"]
+    model = cosine()
+    model.start_from_texts(texts)
+    found = states(model, texts)
+    words = word_directions(states(model, [w for ws in LABELS.words for w in ws]), [len(ws) for ws in LABELS.words])[0]
+    center = found.mean(axis=0)
+    np.testing.assert_allclose(model.head.center.numpy(), center, atol=1e-5)
+    np.testing.assert_allclose(model.head.weight.numpy(), cluster(words, unit(found - center)), atol=1e-5)
+    before = model.head.weight.numpy().copy()
+    model.start_from_examples(model.encode_texts(TEXTS), GOLD)
+    examples = states(model, TEXTS)
+    center = center_of(examples, found)
+    directions = combine(words, unit(examples - center), GOLD)
+    expected = cluster(directions, unit(found - center), len(GOLD) / 3)
+    np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-5)
+    assert np.abs(before - expected).max() > 0.01
+
+
+def test_saved_loaded_and_exported_it_gives_the_same_answers(tmp_path):
+    model = cosine()
+    model.start_from_examples(model.encode_texts(TEXTS), GOLD)
+    model.save_pretrained(tmp_path / "saved")
+    loaded = PromptModel.from_pretrained(tmp_path / "saved")
+    np.testing.assert_allclose(logits(loaded), logits(model), atol=1e-5)
+    export_bundle(model, tmp_path / "export", fp16=False)  # random states are too much alike for half precision
+    predictor = Predictor(tmp_path / "export", device="cpu", precision="fp32")
+    expected = np.exp(logits(model).astype("float64"))
+    probabilities = predictor.probabilities([Example(text) for text in TEXTS])
+    np.testing.assert_allclose(probabilities, expected / expected.sum(axis=1, keepdims=True), atol=1e-4)
