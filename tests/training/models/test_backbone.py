@@ -261,7 +261,7 @@ def test_weights_that_paddlenlp_makes_up_are_told_of(tmp_path, caplog, family):
 def test_the_embedded_model(caplog):
     loaded = load_backbone("mini_zh")
     assert (loaded.name, loaded.reason) == ("mini_zh", "the embedded model, as asked")
-    assert loaded.model.config.hidden_size == 256 and caplog.messages == []
+    assert loaded.model.config.hidden_size == 384 and caplog.messages == []
     assert loaded.tokenizer.vocab_size == 8000
     again = load_backbone("mini_zh")
     assert_same_weights(loaded.model, again.model)  # every weight comes from the file, none is made by chance
@@ -419,4 +419,4 @@ def test_the_default_is_the_embedded_model_where_ernie_cannot_be_had(monkeypatch
 def test_the_default_on_this_machine_with_an_empty_cache_and_no_network(monkeypatch):
     monkeypatch.setattr(paddle, "is_compiled_with_cuda", lambda: False)
     loaded = load_backbone()
-    assert loaded.name == "mini_zh" and loaded.model.config.hidden_size == 256
+    assert loaded.name == "mini_zh" and loaded.model.config.hidden_size == 384
