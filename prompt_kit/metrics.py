@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -61,3 +62,14 @@ def bad_cases(
         if p != g
     ]
     return sorted(wrong, key=lambda case: -case.probability)
+
+
+def wilson_interval(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a share that `right` of `total` trials were right, at 95 % by default (Wilson, 1927).
+
+    Unlike mean +- 2 standard errors it stays within 0 and 1 and is right for few trials.
+    """
+    share, spread = right / total, z * z / total
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / total + spread / total / 4) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prompt_kit.metrics import BadCase, bad_cases, softmax
+from prompt_kit.metrics import BadCase, bad_cases, softmax, wilson_interval
 
 GOLD = np.array([0, 0, 0, 1, 1, 2])
 PREDICTED = np.array([0, 0, 1, 1, 0, 0])
@@ -66,3 +66,10 @@ def test_softmax():
     assert probabilities.dtype == np.float64
     np.testing.assert_allclose(softmax(np.array([1000.0, 0.0, -1000.0])), [1.0, 0.0, 0.0])
     np.testing.assert_allclose(softmax([[[0.0, 0.0]]]), [[[0.5, 0.5]]])
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "interval"), [(8, 10, (0.4902, 0.9433)), (0, 20, (0.0, 0.1611)), (1, 1, (0.2065, 1.0))]
+)
+def test_wilson_interval(right, total, interval):
+    assert wilson_interval(right, total) == pytest.approx(interval, abs=1e-4)

@@ -16,11 +16,9 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "train.py") -> None:
     results = session.Results(args.output_dir, info)
 
     if args.do_train:
-        results.write("train", trainer.train(session.checkpoint_to_resume(args)).metrics)
-        trainer.save_model()
-        trainer.save_state()
+        results.write("train", session.train(trainer, args, dataset))
     if args.do_eval:
-        results.write("eval", trainer.evaluate())
+        results.write("eval", session.evaluate(trainer, dataset))
     if args.do_predict:
         results.write_predictions("test", trainer.predict_logits(dataset.test), dataset.test, model.verbalizer)
     if args.do_export:

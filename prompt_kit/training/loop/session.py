@@ -13,6 +13,7 @@ from paddlenlp.trainer import set_seed
 
 from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset, sample_few_shot
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
+from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
@@ -33,6 +34,8 @@ from prompt_kit.versions import installed_versions
 __all__ = [
     "PromptTrainer",
     "Results",
+    "evaluate",
+    "train",
     "check_output_folder",
     "checkpoint_to_resume",
     "export",
@@ -107,6 +110,40 @@ def make_trainer(
     return PromptTrainer(model, args, train_dataset=dataset.train, eval_dataset=dataset.dev)
 
 
+def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Dataset) -> dict[str, Any]:
+    """Train and save the model; its metrics. Without dev.txt or train.txt it is saved as it starts, see `_read_data`."""
+    checkpoint = checkpoint_to_resume(args)
+    if dataset.train is not None and (dataset.dev is not None or not args.do_eval):
+        metrics = trainer.train(checkpoint).metrics
+        trainer.save_state()
+    else:
+        metrics = {}
+        if dataset.train is None:
+            logger.info(
+                "no train.txt: the label words and %d texts of data.txt make the classifier", len(dataset.unlabelled)
+            )
+        else:
+            trainer.start()
+            logger.info(
+                "no dev.txt to say when training helps no more: the head is started from train.txt, and that is all"
+            )
+    trainer.save_model()
+    return metrics
+
+
+def evaluate(trainer: PromptTrainer, dataset: Dataset) -> dict[str, Any]:
+    """On dev.txt; without it by leave-one-out on train.txt, with the 95 % interval of the accuracy."""
+    if dataset.dev is not None:
+        return trainer.evaluate()
+    right = trainer.leave_one_out()
+    low, high = wilson_interval(int(right.sum()), len(right))
+    logger.info(
+        "leave-one-out on the %d examples of train.txt: accuracy %.4f, 95 %% interval %.4f to %.4f",
+        len(right), right.mean(), low, high,
+    )  # fmt: skip
+    return {"eval_accuracy": float(right.mean()), "eval_interval": [low, high], "eval_by": "leave-one-out on train.txt"}
+
+
 def prepare(
     model_args: ModelArguments, data_args: DataArguments, args: PromptTrainingArguments, given: frozenset[str]
 ) -> tuple[TextClassifier, Dataset, dict[str, Any]]:
@@ -127,7 +164,7 @@ def prepare(
             logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
         verbalizer = Verbalizer.from_file(_label_file(data_args))
         dataset = _read_data(
-            data_args, args, verbalizer, model_args.calibrate or _reads_texts(model_args)
+            data_args, args, verbalizer, model_args.calibrate or _reads_texts(model_args), _reads_texts(model_args)
         )  # before the model, which may be large and far away
         model = _build(model_args, verbalizer, dataset, trained=args.do_train)
         if model.method == PromptModel.method and dataset.unlabelled:
@@ -287,9 +324,16 @@ def _listed(verbalizer: Verbalizer) -> str:
 
 
 def _read_data(
-    data_args: DataArguments, args: PromptTrainingArguments, verbalizer: Verbalizer, unlabelled: bool
+    data_args: DataArguments,
+    args: PromptTrainingArguments,
+    verbalizer: Verbalizer,
+    unlabelled: bool,
+    starts_well: bool = False,
 ) -> Dataset:
-    """Only the files that the asked steps need, and data.txt for `unlabelled` if it is there."""
+    """Only the files that the asked steps need, and data.txt for `unlabelled` if it is there.
+
+    A model that `starts_well` may do without dev.txt, or without train.txt where there is a data.txt.
+    """
     splits = [
         name for name, wanted in (("train", args.do_train), ("dev", args.do_eval), ("test", args.do_predict)) if wanted
     ]
@@ -297,6 +341,18 @@ def _read_data(
         splits.append("data")
     if not splits:
         return Dataset(Path(data_args.data_dir))
+    folder, absent = Path(data_args.data_dir), []
+    if starts_well and args.do_train and args.unlabeled_file is None and args.resume_from_checkpoint is None:
+        # a head that is good before the first step needs no dev.txt, and with texts in data.txt no train.txt either
+        if not (folder / "train.txt").exists() and (folder / "data.txt").exists() and data_args.num_shots is None:
+            absent.append("train")
+        if not (folder / "dev.txt").exists() and ("train" not in absent):
+            absent.append("dev")
+    if "train" in absent and not (folder / "dev.txt").exists() and args.do_eval:
+        raise DataError(
+            f"--do_eval: neither dev.txt nor train.txt in {folder}, so nothing to evaluate on; drop --do_eval"
+        )
+    splits = [split for split in splits if split not in absent]
     dataset = read_dataset(data_args.data_dir, verbalizer, splits, optional=("data",))
     if args.unlabeled_file is not None:
         texts = read_unlabelled(args.unlabeled_file, data_args.data_dir, verbalizer)

@@ -208,9 +208,7 @@ class PromptTrainer(ResumableTrainer):
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
         """Train; end with the best model if `load_best_model_at_end` and there was an evaluation, else with the last."""
         if resume_from_checkpoint is None:
-            data, batch_size = self.train_dataset, self.args.per_device_eval_batch_size
-            labels = np.asarray(data.labels) if data.targets is None else data.targets
-            self.model.start_from_examples(data.features, labels, batch_size)
+            self.start()
         keep_best = self.args.load_best_model_at_end
         self._best.resumed_from = resume_from_checkpoint if keep_best else None
         # The Trainer would look for model_state.pdparams, not find it, warn, and go on with the last model.
@@ -224,6 +222,17 @@ class PromptTrainer(ResumableTrainer):
         elif self._average is not None:
             self._average.apply()
         return output
+
+    def start(self) -> None:
+        """Start the model's head from the training examples, if it is of a kind that can."""
+        data = self.train_dataset
+        labels = np.asarray(data.labels) if data.targets is None else data.targets
+        self.model.start_from_examples(data.features, labels, self.args.per_device_eval_batch_size)
+
+    def leave_one_out(self) -> np.ndarray:
+        """[N] bool: which training examples are right by a head that is started from the others."""
+        data = self.train_dataset
+        return self.model.leave_one_out(data.features, np.asarray(data.labels), self.args.per_device_eval_batch_size)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint)

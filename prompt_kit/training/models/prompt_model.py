@@ -239,6 +239,13 @@ class PromptModel(TextClassifier):
             ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
             self.head.start_from_examples(paddle.to_tensor(states), ids)
 
+    def leave_one_out(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> np.ndarray:
+        """[N] bool: which of N labelled texts a cosine head that is started from the others gets right; texts without
+        labels take no part."""
+        states = self.mask_states(features, batch_size)
+        examples = unit(states - center_of(states, self._texts))
+        return leave_one_out(self._word_directions()[0], examples, labels).argmax(axis=1) == labels
+
     def _start(self, examples: np.ndarray, labels: np.ndarray) -> None:
         """Start the cosine head from words, examples [N, D] and the texts that are remembered."""
         words, texts = self._word_directions()[0], self._texts

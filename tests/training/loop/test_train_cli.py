@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from runs import names, saved_weights
 from scripts import load_script
-from tiny import EXAMPLES
+from tiny import EXAMPLES, LABELS
 
+from prompt_kit.data.dataset import read_examples
 from prompt_kit.errors import CheckpointError, ConfigError, DataError, PromptKitError
 from prompt_kit.training.loop import session
+from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.versions import __version__
 
 SHORT = "--do_train --max_steps 2 --logging_steps 1 --per_device_train_batch_size 8 --learning_rate 1e-3"
@@ -506,7 +508,8 @@ def test_a_run_says_what_it_does_on_stderr(root, tmp_path, tiny_folder, tiny_dat
     assert lines[1].startswith("language model: ")
     assert [line for line in lines if "step 1:" in line and "dev accuracy" in line]
     assert any(line.startswith("train: ") for line in lines) and any(line.startswith("eval: ") for line in lines)
-    assert len(lines) == 6, done.stderr  # no import's warnings, no bars, nothing twice
+    assert lines[2].startswith("template: ") and "step 0:" in lines[3]
+    assert len(lines) == 8, done.stderr  # no import's warnings, no bars, nothing twice
 
 
 def test_zero_shot_is_the_first_line(root, tmp_path, tiny_folder, tiny_data):
@@ -522,3 +525,55 @@ def test_help(root, tmp_path):
     done = process(root, "--help", cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ""
     assert "examples:" in done.stdout and "--prompt" in done.stdout
+
+
+# -- without dev.txt, without train.txt -------------------------------------------------------------------------------
+
+
+def without(data, tmp_path, *names):
+    folder = shutil.copytree(data, tmp_path / "some")
+    for name in names:
+        (folder / name).unlink()
+    return folder
+
+
+def test_without_dev_the_score_is_by_leave_one_out(train, tiny_data, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="prompt_kit")
+    data = without(tiny_data, tmp_path, "dev.txt")
+    train(f"--do_train --do_eval --do_predict --output_dir {tmp_path / 'out'}", data=data)
+    found = read(tmp_path / "out" / "eval_results.json")
+    assert found["eval_by"] == "leave-one-out on train.txt"
+    assert 0 <= found["eval_interval"][0] <= found["eval_accuracy"] <= found["eval_interval"][1] <= 1
+    rows = read_examples(data / "train.txt", LABELS.labels)
+    assert any(message.startswith(f"leave-one-out on the {len(rows)} examples") for message in caplog.messages)
+    model = PromptModel.from_pretrained(tmp_path / "out")
+    labels = np.array([model.verbalizer.label_to_id[row.label] for row in rows])
+    model._texts = model.mask_states(model.encode_texts((data / "data.txt").read_text("utf-8").split()))
+    right = model.leave_one_out(model.prompt_tokenizer.encode_many(rows), labels)
+    assert right.mean() == pytest.approx(found["eval_accuracy"])
+
+
+def test_without_dev_another_head_is_refused(train, tiny_data, tmp_path):
+    data = without(tiny_data, tmp_path, "dev.txt")
+    message = refusal(
+        DataError, train, f"--do_train --do_eval --verbalizer soft --output_dir {tmp_path / 'out'}", data=data
+    )
+    assert "dev.txt" in message and not (tmp_path / "out").exists()
+
+
+def test_label_words_and_texts_alone_make_a_classifier(train, tiny_data, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="prompt_kit")
+    data = without(tiny_data, tmp_path, "train.txt")
+    train(f"--do_train --do_eval --do_predict --output_dir {tmp_path / 'out'}", data=data)
+    assert any(message.startswith("no train.txt: the label words and 8 texts") for message in caplog.messages)
+    assert {"eval_accuracy", "test_accuracy"} <= read(tmp_path / "out" / "all_results.json").keys()
+    assert PromptModel.from_pretrained(tmp_path / "out").config.head == "cosine"
+
+
+def test_without_train_dev_and_texts_nothing_can_be_trained(train, tiny_data, tmp_path):
+    data = without(tiny_data, tmp_path, "train.txt", "data.txt")
+    assert "train.txt" in refusal(DataError, train, f"--do_train --output_dir {tmp_path / 'out'}", data=data)
+    data = without(data, tmp_path / "more", "dev.txt")
+    (data / "data.txt").write_text("球队\n", encoding="utf-8")
+    message = refusal(DataError, train, f"--do_train --do_eval --output_dir {tmp_path / 'out'}", data=data)
+    assert "neither dev.txt nor train.txt" in message

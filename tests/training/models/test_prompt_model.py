@@ -573,5 +573,8 @@ def test_build_takes_a_hard_prompt_and_no_encoder(tiny_folder):
     [(["car==汽车", "sports==体育,比赛"], 2), (["car==车", "sports==体育"], 1), (["car==汽车", "sports==体育,球"], 1)],
 )
 def test_the_default_prompt_has_two_masks_where_every_word_has_two_tokens(tiny_folder, lines, masks):
-    model = PromptModel.build(Verbalizer.from_lines(lines), model_name_or_path=str(tiny_folder), max_seq_length=32)
+    verbalizer, options = Verbalizer.from_lines(lines), {"model_name_or_path": str(tiny_folder), "max_seq_length": 32}
+    model = PromptModel.build(verbalizer, head="soft", **options)
     assert model.prompt_tokenizer.num_masks == masks and model.template.uses_soft
+    cosine = PromptModel.build(verbalizer, **options)  # reads words of any length as texts
+    assert cosine.prompt_tokenizer.num_masks == 2 and cosine.template.uses_soft
