@@ -81,7 +81,8 @@ METHODS: dict[str, Method] = {
     "zero-shot-words-calibrated": prompt(
         "the same, --calibrate", "--prompt", WORDS, "--calibrate", program="zero-shot"
     ),
-    "prompt": prompt("the defaults: two masks in front, soft prompt, LSTM, R-Drop, averaged weights", passes=2),
+    "prompt": prompt("the defaults: chosen template, cosine head, soft prompt, LSTM, R-Drop, averaged weights", passes=2),
+    "prompt-soft": prompt("the head of decoder rows, two masks in front", "--verbalizer", "soft", passes=2),
     "prompt-plain": prompt("without R-Drop", "--use_rdrop", "False"),
     "prompt-plain+rgl": prompt("RGL instead of R-Drop", "--use_rdrop", "False", "--use_rgl"),
     "prompt+rgl": prompt("RGL and R-Drop", "--use_rgl", passes=2),

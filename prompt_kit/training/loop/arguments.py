@@ -54,8 +54,9 @@ class ModelArguments:
     )
     prompt: Optional[str] = _flag(
         None,
-        "template, or plain words: then {'text': 'text_a'}{'soft': words}{'mask'} (default: two masks in front of the text, "
-        "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}, if every label word has two tokens, else the words "
+        "template, or plain words: then {'text': 'text_a'}{'soft': words}{'mask'} (default: of a few neutral ones the one that "
+        "suits train.txt, dev.txt or data.txt best before training; with another --verbalizer than cosine "
+        "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'} if every label word has two tokens, else the words "
         "这条新闻标题的主题是)",
         "model",
     )
@@ -65,7 +66,8 @@ class ModelArguments:
     encoder_hidden_size: Optional[int] = _flag(200, "width of the soft encoder; None: the model's own", "model")
     verbalizer: str = _flag(
         "cosine",
-        "head: soft (learnable, starts from the label words), manual (the pretrained head), or prototype (the pretrained "
+        "head: cosine (a direction a label, started from its words, read as texts, its examples, and data.txt), soft "
+        "(learnable, starts from the label words' decoder rows), manual (the pretrained head), or prototype (the pretrained "
         "head plus the cosines to a learned prototype of each label's examples)",
         "model",
         choices=HEADS,
@@ -99,7 +101,10 @@ class DataArguments:
     """Where the data is."""
 
     data_dir: str = _flag(
-        "./data/tnews", "folder with train.txt, dev.txt, label.txt, and test.txt and data.txt if there are any", "data"
+        "./data/tnews",
+        "folder with label.txt, train.txt, dev.txt, and test.txt and data.txt if there are any; with --verbalizer cosine "
+        "train.txt or dev.txt may be missing too",
+        "data",
     )
     num_shots: Optional[int] = _flag(
         None, "train on this many examples a class, drawn from train.txt by --seed (default: all of them)", "data"
@@ -131,7 +136,10 @@ class PromptTrainingArguments(TrainingArguments):
     overwrite_output_dir: bool = _flag(False, "let --do_train replace the run that output_dir holds", "steps")
     output_dir: str = _flag("./checkpoints", "where the model, checkpoints and results go", "train")
     learning_rate: Optional[float] = _flag(
-        None, "peak rate of the language model (default: 3e-5 for a base-size model, 2e-4 for a small one)", "train"
+        None,
+        "peak rate of the language model (default: 1e-5 for a base-size model and 2e-5 for a small one with --verbalizer cosine, "
+        "else 3e-5 and 2e-4)",
+        "train",
     )
     ppt_learning_rate: Optional[float] = _flag(
         None, "peak rate of prompt and head, or of a fine-tuned classifier (default: 10 x learning_rate)", "train"

@@ -12,6 +12,7 @@ from prompt_kit.training.models.prompt_model import PLAIN_PROMPT
 PRESETS: dict[str, dict[str, Any]] = {
     "example": dict(
         prompt=PLAIN_PROMPT,
+        verbalizer="soft",
         soft_encoder="lstm",
         encoder_hidden_size=200,
         max_seq_length=128,
