@@ -1,6 +1,6 @@
 """train.txt, dev.txt, test.txt and data.txt -> Examples, checked against the labels of label.txt.
 
-A labelled line is `text<TAB>label`; the last tab separates the two, so the text may hold tabs of its own.
+A labelled line is `text<TAB>label`; a further column is an error, since nobody knows what it is.
 A file is labelled or it is not: mixed is an error, because a forgotten label must not become part of a headline.
 """
 
@@ -76,9 +76,15 @@ def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_label
             f"{name}:{number}: no label, but line {labelled[0]} has one; "
             "label every line (text<TAB>label) or none of them"
         )
-    for number, _, text, label in rows:
+    for number, line, text, label in rows:
         if label not in known:
             raise DataError(f"{name}:{number}: {_unknown(label or '', labels)}")
+        if "\t" in (text or ""):
+            columns = ", ".join(repr(one if len(one) <= 20 else one[:20] + "…") for one in line.split("\t")[:5])
+            raise DataError(
+                f"{name}:{number}: {line.count(chr(9)) + 1} columns ({columns}), expected two, text<TAB>label; leave out the "
+                "others, or write spaces for the tabs of a text"
+            )
         if not text:
             raise DataError(f"{name}:{number}: empty text before the tab, expected text<TAB>label; got label {label!r}")
     return [Example(text or "", label) for _, _, text, label in rows]

@@ -64,6 +64,11 @@ def number_lines(
         line = line[:-1] if line.endswith("\r") else line
         if number == 1:
             line = line[1:] if line.startswith("\ufeff") else line
+        if "\r" in line:
+            raise error(
+                f"{name}:{number}: a carriage return inside the line, as in files of old Macs, whose lines all end so; convert "
+                f"it: tr '\\r' '\\n' < {name} > converted.txt"
+            )
         if not line.strip():
             continue  # an error only when text follows: blank lines at the end are fine
         if number != last_text + 1 and not skip_blank:

@@ -57,7 +57,13 @@ class OnnxModel:
         features = self.prompt_tokenizer.encode_many(examples)
         probabilities = np.empty((len(features), len(self.config.labels)))
         for places in self._batches([len(one.input_ids) for one in features], batch_size):
-            probabilities[places] = softmax(self.logits([features[place] for place in places]))
+            logits = self.logits([features[place] for place in places])
+            if not np.isfinite(logits).all():
+                raise BundleError(
+                    f"{self.folder}: the model's logits are not numbers, so it has no answer; its training ran away, "
+                    "or its files are damaged: train again with a lower rate, or copy the folder again"
+                )
+            probabilities[places] = softmax(logits)
         return probabilities
 
     def _batches(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

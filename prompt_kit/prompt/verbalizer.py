@@ -182,12 +182,16 @@ def _parse(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     quoted = _QUOTED.match(line)
     if quoted:
         label, rest = quoted.groups()
-    if "==" in rest:
+    if "==" in rest or rest.startswith("="):
         raise VerbalizerError(f"{where}: more than one '==', expected label==word, got {line!r}")
+    if odd := re.search("[\"'‘’“”「」《》]", rest):
+        raise VerbalizerError(
+            f"{where}: {odd[0]} in the label words of {line!r}; write them without quotes: label==word,word"
+        )
     label = label.strip()
     if not sign:
         return label, (label,)
-    return label, tuple(word.strip() for word in re.split("[,，]", rest))
+    return label, tuple(word.strip() for word in re.split("[,，、;；]", rest))
 
 
 def _check(labels: Sequence[str], words: Sequence[Sequence[str]], name: str, where: Callable[[int], str]) -> None:

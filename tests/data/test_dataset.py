@@ -38,9 +38,26 @@ def message(function, *args, error=DataError, **kwargs):
 # --- read_examples ---
 
 
-def test_the_last_tab_separates_text_from_label(tmp_path):
-    path = write(tmp_path / "train.txt", "一\t二\tnews_car\r\n 三 \t news_edu \n")
-    assert read_examples(path, LABELS) == [Example("一\t二", "news_car"), Example("三", "news_edu")]
+def test_a_tab_separates_text_from_label(tmp_path):
+    path = write(tmp_path / "train.txt", "一 二\tnews_car\r\n 三 \t news_edu \n")
+    assert read_examples(path, LABELS) == [Example("一 二", "news_car"), Example("三", "news_edu")]
+
+
+@pytest.mark.parametrize(
+    ("line", "columns"),
+    [("房间有霉味\tnews_edu\tnews_car", "'房间有霉味', 'news_edu', 'news_car'"), ("1\t房间有霉味\tnews_car", "'1', ")],
+)
+def test_a_third_column_is_an_error_that_names_them(tmp_path, line, columns):
+    path = write(tmp_path / "train.txt", f"一\tnews_car\n{line}\n")
+    found = message(read_examples, path, LABELS)
+    assert found.startswith(f"{path}:2: 3 columns ({columns}") and "expected two, text<TAB>label" in found
+
+
+def test_line_ends_of_old_macs_are_an_error(tmp_path):
+    """Read as one line, eight examples would become one."""
+    path = write(tmp_path / "train.txt", "一\tnews_car\r二\tnews_edu\r")
+    found = message(read_examples, path, LABELS)
+    assert found.startswith(f"{path}:1: a carriage return inside the line") and "tr '\\r' '\\n'" in found
 
 
 def test_special_tokens_and_odd_line_separators_are_text(tmp_path):

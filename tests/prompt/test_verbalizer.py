@@ -229,3 +229,18 @@ def test_number_of_masks():
     assert message(verbalizer.token_table, CharTokenizer(), 0, error=ConfigError) == (
         "num_masks must be at least 1, got 0; put {'mask'} into the template"
     )
+
+
+@pytest.mark.parametrize("separator", [",", "，", "、", ";", "；"])
+def test_words_are_separated_by_what_people_type(separator):
+    assert Verbalizer.from_lines([f"a==足球{separator}篮球", "b==汽车"]).words[0] == ("足球", "篮球")
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [("a===b", "more than one '=='"), ('a=="足球"', "without quotes"), ("a==《书》", "without quotes")],
+)
+def test_odd_label_words_are_an_error(line, what):
+    with pytest.raises(VerbalizerError, match=what) as caught:
+        Verbalizer.from_lines([line, "c==汽车"])
+    assert str(caught.value).startswith("label.txt:1: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from dataclasses import dataclass, field
 from typing import Optional
@@ -249,7 +250,11 @@ class PromptTrainingArguments(TrainingArguments):
         not_negative = ("alpha_rdrop", "alpha_rgl", "alpha_prototype", "ppt_weight_decay", "weight_decay",
                         "early_stopping_patience", "warmup_steps", "warmup_ratio", "max_grad_norm", "seed",
                         "num_teachers")  # fmt: skip
+        rates = ("learning_rate", "ppt_learning_rate")
         for names, fits, wanted in (
+            ((*positive, *not_negative), lambda value: math.isfinite(value), "a finite number"),
+            (rates, lambda value: value <= 10, "10 at most"),
+            (("seed",), lambda value: value < 2**32, "below 4294967296"),
             (positive, lambda value: value > 0, "above 0"),
             (at_least_one, lambda value: value >= 1, "at least 1"),
             (not_negative, lambda value: value >= 0, "0 or more"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional, Union
@@ -14,7 +16,7 @@ import paddle.nn.functional as F
 from paddlenlp.trainer import IntervalStrategy, Trainer
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.errors import CheckpointError
+from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.metrics import accuracy_and_f1, softmax
 from prompt_kit.training.cpu.trained_rows import RowsAdamW, TrainedRows
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
@@ -54,7 +56,9 @@ class PromptTrainer(ResumableTrainer):
         eval_dataset: Optional[Examples] = None,
         callbacks: Optional[list] = None,
     ):
+        args = copy.copy(args)  # the caller's may serve another model, for which other rates are right
         args.resolve_learning_rates(model.backbone.config.hidden_size, model.starts_from_examples)
+        model.unfreeze_language_model()  # an earlier trainer may have frozen it
         if args.freeze_plm:
             model.freeze_language_model()
         model.freeze_dropout = args.freeze_dropout
@@ -110,10 +114,19 @@ class PromptTrainer(ResumableTrainer):
             self._evaluate_the_start(model)
         rows = self.optimizer.rows
         if rows is None:
-            return super().training_step(model, inputs)
+            return self._finite(super().training_step(model, inputs))
         rows.read()
         with rows.used():
-            return super().training_step(model, inputs)
+            return self._finite(super().training_step(model, inputs))
+
+    def _finite(self, loss: paddle.Tensor) -> paddle.Tensor:
+        """The loss; ConfigError where it is no number, before a model of such weights is taken for the best."""
+        if not math.isfinite(float(loss)):
+            raise ConfigError(
+                f"the loss is {float(loss)} at step {self.state.global_step + 1}: the weights have run away; lower "
+                f"--learning_rate {self.args.learning_rate:g} and --ppt_learning_rate {self.args.ppt_learning_rate:g}"
+            )
+        return loss
 
     def _evaluate_the_start(self, model) -> None:
         """Let a model that knows its examples before the first step be the best one: training may only make it worse."""

@@ -69,6 +69,7 @@ class TextClassifier(nn.Layer):
         self._rows_only = restrict_last_layer(
             self._encoder, lambda: self._batch.get("mask_columns"), lambda: self._batch.get("packing")
         )
+        self._frozen: list = []
         self._masks = DropoutMasks()
         speed_up_dropout(backbone, self._masks)
 
@@ -103,9 +104,11 @@ class TextClassifier(nn.Layer):
         self._masks.restart()
         if paddle.in_dynamic_mode() and input_ids.place.is_cpu_place():
             self._batch["packing"] = Packing((input_ids != self.backbone.config.pad_token_id).numpy(), self._masks)
-        states = self._encoder(input_ids, token_type_ids=token_type_ids)
+        try:
+            states = self._encoder(input_ids, token_type_ids=token_type_ids)
+        finally:
+            self._batch.clear()  # else the encoder would go on computing these rows alone
         states = states[0] if isinstance(states, (tuple, list)) else states  # ELECTRA returns the states alone
-        self._batch.clear()
         return states if self._rows_only else take_rows(states, mask_columns)
 
     def train(self) -> None:
@@ -122,9 +125,16 @@ class TextClassifier(nn.Layer):
         """Trainable parameters of what was added to it: the soft prompt, its encoder and the head."""
         return [p for layer in self.added_layers() for p in layer.parameters() if not p.stop_gradient]
 
+    def unfreeze_language_model(self) -> None:
+        """Undo `freeze_language_model`."""
+        for parameter in self._frozen:
+            parameter.stop_gradient = False
+        self._frozen = []
+
     def freeze_language_model(self) -> None:
         """Train the added layers alone."""
-        _stop(self.backbone.parameters())
+        self._frozen = self.language_model_parameters()
+        _stop(self._frozen)
         if not self.prompt_parameters():
             raise ConfigError(
                 "--freeze_plm leaves nothing to train: the template has no soft token and the verbalizer is manual; "

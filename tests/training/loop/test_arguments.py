@@ -220,7 +220,7 @@ def test_load_best_model_needs_no_matching_strategies():
 
 def test_preset_example_is_the_articles_command():
     model, _, args = parse("--preset example --do_train --do_eval --do_predict --do_export")
-    theirs_model, _, theirs = parse(ARTICLE)
+    theirs_model, _, theirs = parse(f"{ARTICLE} --verbalizer soft")  # the article's only head
     assert model == theirs_model
     ignored = {"preset", "output_dir", "logging_dir", "run_name"}
     for item in dataclasses.fields(args):
@@ -402,3 +402,14 @@ def test_the_examples_of_the_help_parse():
     for line in commands:
         flags = line.split("train.py", 1)[1].split("  ")[0]
         parse(flags)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("learning_rate", float("inf")), ("learning_rate", 1e308), ("ppt_learning_rate", float("nan")),
+     ("alpha_rdrop", float("inf")), ("num_train_epochs", float("inf")), ("weight_decay", float("nan")),
+     ("seed", 99999999999999999999)],
+)  # fmt: skip
+def test_numbers_that_no_training_survives_are_refused(tmp_path, name, value):
+    with pytest.raises(ConfigError, match=f"--{name} must be"):
+        PromptTrainingArguments(output_dir=str(tmp_path), **{name: value})

@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 import pytest
 from paddlenlp.trainer import TrainerCallback
-from runs import names, same, saved_weights, trainer, weights
+from runs import arguments, names, same, saved_weights, trainer, weights
 from tiny import EXAMPLES, HARD, LABELS, tiny_model
 
 from prompt_kit.errors import CheckpointError, ConfigError
@@ -555,3 +555,28 @@ def test_examples_or_encoded_datasets(tmp_path):
     run = PromptTrainer(model, trainer(tmp_path).args, None, EXAMPLES)
     assert run.train_dataset is None and len(run.eval_dataset) == 8
     assert scores(run.evaluate(run.eval_dataset)) == scores(run.evaluate())
+
+
+# -- what a trainer leaves as it was ----------------------------------------------------------------------------------
+
+
+def test_the_callers_arguments_keep_no_rate_of_a_model(tmp_path):
+    args = arguments(tmp_path, learning_rate=None)
+    PromptTrainer(tiny_model(), args, EXAMPLES, EXAMPLES)
+    assert (args.learning_rate, args.ppt_learning_rate) == (None, None)
+
+
+def test_a_later_trainer_without_freezing_trains_the_language_model(tmp_path):
+    model = tiny_model()
+    trained = len(model.language_model_parameters())
+    trainer(tmp_path / "frozen", model, freeze_plm=True)
+    assert trained and not model.language_model_parameters()
+    trainer(tmp_path / "free", model)
+    assert len(model.language_model_parameters()) == trained
+
+
+def test_a_loss_that_is_no_number_stops_training(tmp_path, monkeypatch):
+    run = trainer(tmp_path, max_steps=3)
+    monkeypatch.setattr(trainer_module.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
+    with pytest.raises(ConfigError, match="the loss is nan at step 1: .*lower --learning_rate 0.001"):
+        run.train()

@@ -578,3 +578,13 @@ def test_the_default_prompt_has_two_masks_where_every_word_has_two_tokens(tiny_f
     assert model.prompt_tokenizer.num_masks == masks and model.template.uses_soft
     cosine = PromptModel.build(verbalizer, **options)  # reads words of any length as texts
     assert cosine.prompt_tokenizer.num_masks == 2 and cosine.template.uses_soft
+
+
+def test_a_pass_that_fails_leaves_the_encoder_whole():
+    model = tiny_model()
+    model.eval()
+    ids = paddle.ones([1, 6], "int64")
+    whole = model.backbone(ids).shape
+    with pytest.raises(Exception):  # noqa: B017  whatever Paddle raises for another shape
+        model.encode_rows(ids, paddle.zeros([1, 5], "int64"), paddle.zeros([1, 1], "int64"))
+    assert model.backbone(ids).shape == whole
