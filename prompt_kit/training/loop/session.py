@@ -163,11 +163,13 @@ def prepare(
         if not args.do_train:
             logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
         verbalizer = Verbalizer.from_file(_label_file(data_args))
+        starts_well = model_args.method == PromptModel.method and model_args.verbalizer == "cosine"
+        reads_texts = starts_well and args.unlabeled_file is None  # whose texts each generation is started from itself
         dataset = _read_data(
-            data_args, args, verbalizer, model_args.calibrate or _reads_texts(model_args), _reads_texts(model_args)
+            data_args, args, verbalizer, model_args.calibrate or reads_texts, starts_well
         )  # before the model, which may be large and far away
         model = _build(model_args, verbalizer, dataset, trained=args.do_train)
-        if model.method == PromptModel.method and dataset.unlabelled:
+        if reads_texts and dataset.unlabelled:
             model.start_from_texts(dataset.unlabelled[:_TEXTS])
     if model_args.calibrate and _is_to_be_calibrated(model, args):
         texts = dataset.unlabelled or CONTENT_FREE
@@ -210,11 +212,6 @@ def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -
             f"--calibrate changes the model of {resume}, so its results do not belong beside it; choose another --output_dir"
         )
     return True
-
-
-def _reads_texts(model_args: ModelArguments) -> bool:
-    """Whether the untrained model looks at the texts of data.txt."""
-    return model_args.method == PromptModel.method and model_args.verbalizer == "cosine"
 
 
 def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset, trained: bool) -> TextClassifier:

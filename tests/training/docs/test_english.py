@@ -73,7 +73,11 @@ def test_words_become_pieces(bert):
 
 @pytest.mark.parametrize(
     "flags",
-    [["--prompt", PROMPT], ["--prompt", "it was", "--soft_encoder", "mlp"], ["--method", "finetune"]],
+    [
+        ["--prompt", PROMPT, "--verbalizer", "soft"],
+        ["--prompt", "it was", "--verbalizer", "soft", "--soft_encoder", "mlp"],
+        ["--method", "finetune"],
+    ],
     ids=["hard", "soft", "finetune"],
 )
 def test_the_whole_way(bert, data, tmp_path, capsys, flags):

@@ -57,8 +57,9 @@ def train(tiny_folder, tiny_data, unlabelled):
 
     def call(flags: str, data=tiny_data, texts=unlabelled, model=tiny_folder):
         pool = f"--unlabeled_file {texts}" if texts else ""
+        head = "" if "--verbalizer" in flags or "finetune" in flags or not model else "--verbalizer soft"
         model = f"--model_name_or_path {model}" if model else ""
-        main(f"{SHORT} {pool} {model} --data_dir {data} {flags}".split())
+        main(f"{SHORT} {pool} {model} {head} --data_dir {data} {flags}".split())
 
     return call
 
@@ -198,7 +199,7 @@ def test_what_a_generation_learns(uninterrupted, tiny_data, tiny_folder, tmp_pat
     probabilities = softmax(teacher.predict_logits(texts))
     rows = choose(probabilities, "balanced", 2, 0)
     data = read_dataset(tiny_data, LABELS, ["train", "dev"])
-    model = PromptModel.build(LABELS, model_name_or_path=str(tiny_folder), max_seq_length=32)
+    model = PromptModel.build(LABELS, model_name_or_path=str(tiny_folder), max_seq_length=32, head="soft")
     ids = LABELS.label_to_id
     targets = [[float(ids[example.label] == i) for i in range(3)] for example in data.train]
     train = EncodedDataset(
@@ -268,7 +269,14 @@ def test_a_threshold_that_nothing_reaches(train, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "flags", ["--method finetune", "--use_rdrop --use_rgl --num_shots 2", "--calibrate", "--verbalizer prototype"]
+    "flags",
+    [
+        "--method finetune",
+        "--use_rdrop --use_rgl --num_shots 2",
+        "--calibrate",
+        "--verbalizer prototype",
+        "--verbalizer cosine",
+    ],
 )
 def test_with_other_methods_and_losses(train, tmp_path, flags):
     folder = tmp_path / "run"
