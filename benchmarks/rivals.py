@@ -5,7 +5,7 @@
     python benchmarks/rivals.py --data_dir data/fewclue_tnews --method embedding-words --output rival.json
 
 - embedding-lr: logistic regression, its C by dev accuracy.
-- embedding-words: 4 x class mean + the label word's own vector, by cosine; texts are centred on the mean of the training
+- embedding-words: n / 4 x class mean of n examples + the label word's own vector, by cosine; texts are centred on the mean of the training
   texts, words on their own mean. Without examples the words alone, with texts centred on those of data.txt.
 - embedding-words-unlabelled: from there, soft k-means over data.txt (20 rounds, sharpness 20, fixed beforehand).
 
@@ -66,12 +66,12 @@ def main(argv=None):
 
 
 def words_and_means(words: np.ndarray, examples: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """[C, D] of length 1: 4 x class mean + word, from word vectors [C, D] and centred examples [N, D] with labels [N]."""
+    """[C, D] of length 1: n / 4 x class mean + word, from word vectors [C, D] and centred examples [N, D] with labels [N]."""
     directions = unit(words - words.mean(axis=0))
     if not len(examples):
         return directions
     onehot = np.eye(len(words))[labels]
-    return unit(4 * unit(onehot.T @ unit(examples)) + directions)
+    return unit(onehot.sum(axis=0)[:, None] / 4 * unit(onehot.T @ unit(examples)) + directions)
 
 
 def soft_k_means(start: np.ndarray, texts: np.ndarray) -> np.ndarray:

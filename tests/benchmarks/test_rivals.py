@@ -13,10 +13,10 @@ def test_words_alone_are_centred_on_their_mean():
     np.testing.assert_allclose(found, [[1, 0], [-1, 0]])
 
 
-def test_four_means_and_a_word():
-    words, examples = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[0.0, 2.0], [0.0, 5.0], [3.0, 0.0]])
-    found = rivals.words_and_means(words, examples, np.array([0, 0, 1]))
-    np.testing.assert_allclose(found, [[1 / 17**0.5, 4 / 17**0.5], [1.0, 0.0]])  # (1, 4), and (4 - 1, 0)
+def test_means_and_a_word():
+    words, examples = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[0.0, 2.0]] * 16 + [[3.0, 0.0]] * 8)
+    found = rivals.words_and_means(words, examples, np.array([0] * 16 + [1] * 8))
+    np.testing.assert_allclose(found, [[1 / 17**0.5, 4 / 17**0.5], [1.0, 0.0]])  # (1, 4), and (2 - 1, 0)
 
 
 def test_soft_k_means_moves_to_the_texts_and_stays_near_the_start():
