@@ -25,12 +25,14 @@ _ORDINARY = 90
 _LARGEST = 127  # symmetric: zero is exact, and no weight falls on -128
 
 
-def to_int8(model: Any, batches: Sequence[dict[str, np.ndarray]]) -> Any:
+def to_int8(model: Any, batches: Sequence[dict[str, np.ndarray]], narrowing: bool = True) -> Any:
     """The same model with 8-bit products, in standard ONNX operators; inputs and output keep their types.
 
     Args:
         model: an onnx.ModelProto with [B, L, ·] activations.
         batches: inputs of ordinary texts; the channels' sizes are read off these.
+        narrowing: also the products to fewer channels, the second ones of feed-forward layers. They read what comes out of
+            GELU, which 8 bits hold worst: without them labels that were lost are kept, and the model is slower.
 
     Raises BundleError when no product of the graph has constant weights and all rows.
     """
@@ -42,6 +44,8 @@ def to_int8(model: Any, batches: Sequence[dict[str, np.ndarray]]) -> Any:
     products = [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in weights]
     peaks = channel_peaks(model, {node.input[0] for node in products}, batches)
     products = [node for node in products if node.input[0] in peaks]
+    if not narrowing:
+        products = [node for node in products if weights[node.input[1]].dims[0] <= weights[node.input[1]].dims[1]]
     if not products:
         raise BundleError("the graph has no matrix product of all rows with constant weights, so nothing to make int8")
     divisors = {name: outlier_divisors(peak) for name, peak in peaks.items()}

@@ -109,6 +109,12 @@ def test_what_becomes_8_bit(model):
     assert [node.op_type for node in model.graph.node].count("MatMul") == 3, "the model given is as it was"
 
 
+def test_products_to_fewer_channels_can_stay_float(model):
+    """Both products of x here are [16, 8]: without them there is nothing left."""
+    with pytest.raises(BundleError, match="nothing to make int8"):
+        to_int8(model, [{"input_ids": IDS}], narrowing=False)
+
+
 def test_an_outlier_channel_does_not_coarsen_the_others(model, monkeypatch):
     table = next(tensor for tensor in model.graph.initializer if tensor.name == "table")
     array = numpy_helper.to_array(table).copy()
