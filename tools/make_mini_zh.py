@@ -346,7 +346,7 @@ def train(args: argparse.Namespace, tokenizer: Tokenizer, student: Student) -> N
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         for name, one in found.items():
-            shown[name] += float(one) / 50
+            shown[name] += float(one.detach()) / 50
         if (step + 1) % 50 == 0:
             told = ", ".join(f"{name} {value:.4f}" for name, value in shown.items())
             print(f"step {step + 1}, epoch {epoch}: {told}; {time.time() - begun:.0f} s", file=sys.stderr, flush=True)
