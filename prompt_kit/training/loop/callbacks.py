@@ -54,7 +54,8 @@ class BestModelCallback(TrainerCallback):
             state.best_model_checkpoint = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
             control.should_save = True
         elif self.patience and len(scores) - 1 - best >= self.patience:
-            control.should_training_stop = state.global_step - entries[best]["step"] >= _PATIENCE_STEPS
+            if state.global_step - entries[best]["step"] >= _PATIENCE_STEPS:
+                control.should_training_stop = True  # never False: the last step may have set it before
         if self.saved_step == state.global_step:
             control.should_save = True  # again: what was saved at this step does not know of this evaluation
 

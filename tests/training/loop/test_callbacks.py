@@ -67,6 +67,18 @@ def test_patience_is_not_used_up_by_a_few_steps():
     assert stopped.index(True) == 60  # the best is of step 1, this is step 61
 
 
+def test_patience_that_is_not_used_up_takes_no_stop_back():
+    """The last step of --max_steps asks for a stop before its evaluation."""
+    args = arguments()
+    callback, state = started(1, args)
+    evaluate(callback, args, state, 0.5, steps=1)
+    state.global_step += 1
+    state.log_history.append({"eval_loss": 1.0, "eval_accuracy": 0.4, "step": 2})
+    control = TrainerControl(should_training_stop=True)
+    callback.on_evaluate(args, state, control, metrics={})
+    assert control.should_training_stop is True
+
+
 def test_lower_is_better_for_a_loss():
     decisions, state = run([0.5, 0.4, 0.7], metric="loss", greater=False)
     assert [saved for saved, _ in decisions] == [True, True, False]
