@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Set
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -23,6 +24,7 @@ SETTINGS = (
     "weight_decay", "ppt_weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "ppt_adam_beta1", "ppt_adam_beta2",
     "ppt_adam_epsilon", "max_grad_norm", "warmup_ratio", "warmup_steps", "ema_decay", "use_rdrop", "alpha_rdrop", "use_rgl",
     "alpha_rgl", "alpha_prototype", "episode_shots", "freeze_plm", "freeze_dropout", "metric_for_best_model",
+    "greater_is_better", "lr_scheduler_type", "num_cycles", "lr_end", "power",
 )  # fmt: skip
 
 
@@ -31,7 +33,7 @@ def record_of(
 ) -> dict[str, Any]:
     """What run.json holds. Call it when the rates are resolved."""
     return {
-        "settings": {name: getattr(args, name) for name in SETTINGS},
+        "settings": {name: _plain(getattr(args, name)) for name in SETTINGS},
         "data": {"train": _digest(train), **({} if dev is None else {"dev": _digest(dev)})},
     }
 
@@ -78,6 +80,11 @@ def read_record(folder: Path) -> Optional[dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     raise CheckpointError(f"{path.absolute()} is damaged; copy the checkpoint again, or resume from another one")
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a setting: of PaddleNLP's enumerations the value."""
+    return value.value if isinstance(value, Enum) else value
 
 
 def _digest(examples: Iterable[Example]) -> str:

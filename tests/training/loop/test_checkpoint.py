@@ -117,7 +117,15 @@ def test_a_damaged_file_of_a_checkpoint_is_refused_by_its_name(stopped, name, te
 
 @pytest.mark.parametrize(
     "options",
-    [{"seed": 7}, {"learning_rate": 0.5}, {"per_device_train_batch_size": 3}, {"use_rgl": True}, {"ema_decay": 0.5}],
+    [
+        {"seed": 7},
+        {"learning_rate": 0.5},
+        {"per_device_train_batch_size": 3},
+        {"use_rgl": True},
+        {"ema_decay": 0.5},
+        {"lr_scheduler_type": "cosine"},
+        {"greater_is_better": False},
+    ],
 )
 def test_other_settings_than_the_runs_are_refused_with_both_values(stopped, options):
     ((name, value),) = options.items()
