@@ -125,6 +125,11 @@ def _load_hub(name: str, reason: str, encoder: bool) -> Backbone:
             f"--model_name_or_path {name}: neither a folder ({os.path.abspath(name)}) nor a PaddleNLP model name; "
             f"did you mean {', '.join(close)}, or {EMBEDDED_NAME} (embedded)?"
         )
+    if os.path.exists(name):  # a folder: the default's name, which nobody gave
+        raise ConfigError(
+            f"{name} is a PaddleNLP model name, but {os.path.abspath(name)} is there too, which PaddleNLP would load in its "
+            f"place and may unpickle; move it, work in another folder, or name a model folder by its path"
+        )
     if not _is_cached(name):
         _check_reachable(name)
     home, before = Path(MODEL_HOME), _entries(Path(MODEL_HOME))

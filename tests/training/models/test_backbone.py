@@ -355,6 +355,20 @@ def test_a_cached_name_needs_no_network(cached, no_network):
     assert no_network == []
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_lies_under_a_hub_name_is_not_taken_for_the_cached_model(cached, tmp_path, monkeypatch, kind):
+    """PaddleNLP prefers it to its cache and unpickles it; for the default, which nobody named, a folder too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(backbone, "DEFAULT_HUB_MODEL", HUB_NAME)
+    trap = tmp_path / HUB_NAME / "model_state.pdparams" if kind == "folder" else tmp_path / HUB_NAME
+    trap.parent.mkdir(exist_ok=True)
+    with open(trap, "wb") as file:
+        pickle.dump(Trap(tmp_path / "sprung"), file)
+    with pytest.raises(ConfigError, match="is there too, which PaddleNLP would load in its place"):
+        load_backbone(None if kind == "folder" else HUB_NAME)
+    assert not (tmp_path / "sprung").exists()
+
+
 @pytest.mark.parametrize("missing", ["model_state.pdparams", "vocab.txt"])
 def test_half_a_model_in_the_cache_is_not_cached(cached, missing):
     (cached / missing).unlink()
