@@ -104,7 +104,7 @@ def unlabelled(lines: Iterable[tuple[int, str]], name: str, labels: Iterable[str
     """The texts of numbered lines. DataError for a labelled one, whose label would become part of the text."""
     known = set(labels)
     for number, line in lines:
-        _, tab, end = line.rpartition("\t")
+        _, tab, end = line.rstrip().rpartition("\t")  # a tab after the label hides no label
         if tab and end.strip() in known:
             cut = "cut -f1" if name.startswith("<") else f"cut -f1 {name} > texts.txt"
             raise DataError(

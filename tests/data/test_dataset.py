@@ -319,9 +319,10 @@ def test_fewclue_tnews(shared):
     assert all(example.label for example in dataset.test)
 
 
-def test_a_labelled_data_file_is_refused(tmp_path):
+@pytest.mark.parametrize("end", ["", "\t", " \t "])
+def test_a_labelled_data_file_is_refused(tmp_path, end):
     """Calibration and self-training would read the labels as text."""
-    (tmp_path / "data.txt").write_text("球队\n杯子裂了\tb\n", encoding="utf-8")
+    (tmp_path / "data.txt").write_text(f"球队\n杯子裂了\tb{end}\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"data.txt:2: ends with the label 'b', expected texts alone"):
         read_dataset(tmp_path, Verbalizer.from_lines(["a", "b"]), ["data"])
     assert read_texts(tmp_path / "data.txt") == ["球队", "杯子裂了\tb"]  # nobody knows the labels
