@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
 import typing
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ from prompt_kit.training.loop.command_line import add_flag
 from prompt_kit.training.pretraining.from_scratch import FAMILIES, Sizes
 
 _OF_SCRATCH = ("family", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-_GROUPS = {"data": "data", "model": "language model", "scratch": "language model from scratch", "train": "training"}
+_GROUPS = {
+    "data": "data", "model": "language model", "scratch": "language model from scratch", "teacher": "distillation",
+    "train": "training",
+}  # fmt: skip
 _EXAMPLES = """examples:
   python tools/pretrain.py --train_files data/tnews/data.txt data/tnews/train.txt --output_dir adapted
   python tools/pretrain.py --from_scratch --train_files corpus.txt.gz --num_hidden_layers 3 --output_dir small
@@ -58,6 +62,16 @@ class PretrainingArguments:
     cased: bool = _flag(False, "keep case and accents", "scratch")
     max_seq_length: int = _flag(128, "longest input in tokens; longer lines are cut into several", "model")
     fp16_weights: bool = _flag(False, "store the weights in half precision: half the size", "model")
+    teacher_vectors: Optional[str] = _flag(
+        None,
+        ".npy of another encoder's vectors, a row a line of the one train file: prompts' states learn to tell them",
+        "teacher",
+    )
+    teacher_weight: Optional[float] = _flag(None, "of telling them in the loss (default: 6)", "teacher")
+    relation_weight: Optional[float] = _flag(
+        None, "of the likeness of a batch's lines to each other (default: 1)", "teacher"
+    )
+    mlm_weight: Optional[float] = _flag(None, "of masked-language modelling beside them (default: 0.5)", "teacher")
     output_dir: str = _flag("./adapted", "where the model goes", "train")
     overwrite_output_dir: bool = _flag(False, "replace the run that output_dir holds", "train")
     resume_from_checkpoint: Optional[str] = _flag(
@@ -100,6 +114,7 @@ class PretrainingArguments:
             )
         if self.vocab_file is not None and self.vocab_size is not None:
             raise ConfigError(f"--vocab_size {self.vocab_size} contradicts --vocab_file, which has a size; drop it")
+        self._check_teacher()
         for names, fits, wanted in (
             (("num_train_epochs", "learning_rate"), lambda value: value > 0, "above 0"),
             (
@@ -119,6 +134,27 @@ class PretrainingArguments:
         self.device = choose_device(self.device)
         if self.bf16 and not self.device.startswith("gpu"):
             raise ConfigError(f"--bf16 needs a GPU, but the device is {self.device}; drop --bf16")
+
+    def _check_teacher(self) -> None:
+        for name in ("teacher_weight", "relation_weight", "mlm_weight"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if self.teacher_vectors is None:
+                raise ConfigError(f"--{name} is for distillation; add --teacher_vectors, or drop it")
+            if not (math.isfinite(value) and value >= 0):
+                raise ConfigError(f"--{name} must be 0 or more, got {value}")
+        if self.teacher_vectors is not None and len(self.train_files) > 1:
+            raise ConfigError(
+                f"--teacher_vectors holds a row a line of one file, but --train_files names {len(self.train_files)}; put their "
+                "lines into one file, in the order of the rows"
+            )
+
+    @property
+    def distillation_weights(self) -> dict[str, float]:
+        """The given ones, by the names of distillation.Weights."""
+        given = {"teacher": self.teacher_weight, "relation": self.relation_weight, "mlm": self.mlm_weight}
+        return {name: value for name, value in given.items() if value is not None}
 
     def trainer_arguments(self, steps_per_epoch: int, hidden_size: int) -> TrainingArguments:
         """What PaddleNLP's Trainer is told. Fills in the learning rate and eval_steps if they were not given."""

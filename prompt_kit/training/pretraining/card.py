@@ -56,11 +56,26 @@ def card(model: MaskedLanguageModel) -> str:
         "10 % left as they are.",
         f"- AdamW, rate {recipe['learning_rate']:g} after {recipe['warmup_ratio']:.0%} of warm-up, falling to 0; beta2 "
         f"{recipe['adam_beta2']}, weight decay {recipe['weight_decay']}, gradients clipped at {recipe['max_grad_norm']}.",
+        *_taught(recipe),
         "",
         *(measured if rows else []),
         f"Made with {', '.join(f'{name} {version}' for name, version in recipe['versions'].items())}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _taught(recipe: dict) -> list[str]:
+    teacher = recipe.get("teacher")
+    if not teacher:
+        return []
+    weights = ", ".join(f"{name} {value:g}" for name, value in teacher["weights"].items())
+    cosines = [recipe[when]["eval_cosine"] for when in ("before", "after") if "eval_cosine" in (recipe.get(when) or {})]
+    measured = f"; cosine to it on held-out lines {' -> '.join(f'{value:.3f}' for value in cosines)}" if cosines else ""
+    return [
+        f"- Distillation: mask states of several templates, [CLS] and the mean told another encoder's vectors "
+        f"(`{teacher['file']}`, {teacher['width']} numbers, their mean taken off) through projections that are not kept; "
+        f"weights {weights}{measured}. The terms of that encoder may hold for the model too."
+    ]
 
 
 def _times(recipe: dict) -> str:

@@ -26,7 +26,9 @@ _ANCHOR = 8  # a shorter text may well be a part of an innocent line
 class Corpus:
     """Lines to train on, lines held out, and where they come from.
 
-    files: (name, lines kept) of each file; excluded_files: names; excluded, repeated: lines that were left out.
+    files: (name, lines kept) of each file; excluded_files: names; excluded, repeated: lines that were left out; texts:
+    lines that were read; rows: which of them, counted from 0, each of `lines` is, and held_out_rows each of `held_out`
+    (none where these are of another file).
     """
 
     lines: list[str]
@@ -35,6 +37,9 @@ class Corpus:
     excluded_files: tuple[str, ...] = ()
     excluded: int = 0
     repeated: int = 0
+    texts: int = 0
+    rows: Sequence[int] = ()
+    held_out_rows: Sequence[int] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -102,11 +107,13 @@ def read_corpus(
     banned = ExcludedTexts([*(text for path in banned_files for text in read_texts(path)), *evaluation])
     seen: set[str] = set()
     lines: list[tuple[str, str]] = []  # (key, text)
-    files, excluded, repeated = [], 0, 0
+    rows: list[int] = []  # the place of each among all that are read
+    files, excluded, repeated, texts = [], 0, 0, 0
     for path in train_files:
         before = len(lines)
         for text in read_texts(path):
             key = normalize(text)
+            texts += 1
             if key in seen:
                 repeated += 1
             elif not key or key in banned:
@@ -114,6 +121,7 @@ def read_corpus(
             else:
                 seen.add(key)
                 lines.append((key, text))
+                rows.append(texts - 1)
         files.append((Path(path).name, len(lines) - before))
     drawn: set[str] = set()
     if eval_file is None and held_out > 0:
@@ -133,6 +141,9 @@ def read_corpus(
         excluded_files=tuple(path.name for path in banned_files),
         excluded=excluded,
         repeated=repeated,
+        texts=texts,
+        rows=[row for row, (key, _) in zip(rows, lines) if key not in drawn],
+        held_out_rows=[row for row, (key, _) in zip(rows, lines) if key in drawn],
     )
 
 

@@ -83,22 +83,25 @@ class MaskedLines(paddle.io.Dataset):
 
 
 class MaskedCollator:
-    """Items of MaskedLines -> the inputs of MaskedLanguageModel and `targets` [N], int64."""
+    """Items of MaskedLines -> the inputs of MaskedLanguageModel and `targets` [N], int64.
+
+    `before` and `behind`: token ids around every line.
+    """
 
     def __init__(self, tokenizer: Tokenizer):
         self.pad_id, self.cls_id, self.sep_id = tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id
 
-    def __call__(self, items) -> dict[str, np.ndarray]:
-        length = 2 + max(len(ids) for ids, _, _ in items)
+    def __call__(self, items, before: Sequence[int] = (), behind: Sequence[int] = ()) -> dict[str, np.ndarray]:
+        length = 2 + len(before) + len(behind) + max(len(ids) for ids, _, _ in items)
         most = max(len(places) for _, places, _ in items)
         input_ids = np.full((len(items), length), self.pad_id, dtype="int64")
         columns = np.zeros((len(items), most), dtype="int64")
         rows = []
         for number, (ids, places, _) in enumerate(items):
             input_ids[number, 0] = self.cls_id
-            input_ids[number, 1 : 1 + len(ids)] = ids
-            input_ids[number, 1 + len(ids)] = self.sep_id
-            columns[number, : len(places)] = places + 1
+            row = [*before, *ids, *behind, self.sep_id]
+            input_ids[number, 1 : 1 + len(row)] = row
+            columns[number, : len(places)] = places + 1 + len(before)
             rows.append(number * most + np.arange(len(places)))
         return {
             "input_ids": input_ids,

@@ -96,23 +96,26 @@ class PretrainingTrainer(ResumableTrainer):
         model, args: args.num_train_epochs or args.max_steps count batches of `batch_tokens`.
         lines, held_out: encoded lines; held_out None: no evaluation.
         share: of the words that are hidden.
+        added: tokens that a batch may add to each line.
     """
 
     def __init__(
         self, model: MaskedLanguageModel, args: TrainingArguments, lines: EncodedLines,
-        held_out: Optional[EncodedLines], share: float, batch_tokens: int,
+        held_out: Optional[EncodedLines], share: float, batch_tokens: int, added: int = 0,
     ):  # fmt: skip
         self.batch_tokens = batch_tokens
         masker = WholeWordMasker(model.tokenizer, share)
         self._sampler = LengthBatchSampler(
-            lines.lengths, batch_tokens, args.seed, max(1, args.dataset_world_size), max(0, args.dataset_rank),
+            [length + added for length in lines.lengths], batch_tokens, args.seed,
+            max(1, args.dataset_world_size), max(0, args.dataset_rank),
             args.gradient_accumulation_steps,
         )  # fmt: skip
+        self._masked = MaskedCollator(model.tokenizer)
         self._held_out = None if held_out is None else MaskedLines(held_out, masker, args.seed + 1)
         super().__init__(
             model=model,
             args=args,
-            data_collator=MaskedCollator(model.tokenizer),
+            data_collator=self._masked,
             train_dataset=MaskedLines(lines, masker, args.seed),
             callbacks=[ProgressCallback(("held-out loss", "masked accuracy"))],
         )
@@ -142,7 +145,7 @@ class PretrainingTrainer(ResumableTrainer):
             sampler.set_epoch(number)
             for batch in sampler:
                 inputs = self._prepare_inputs(
-                    {k: paddle.to_tensor(v) for k, v in self.data_collator([self._held_out[i] for i in batch]).items()}
+                    {k: paddle.to_tensor(v) for k, v in self._masked([self._held_out[i] for i in batch]).items()}
                 )
                 targets = inputs.pop("targets")
                 logits = self.model(**inputs).astype("float32")
@@ -150,9 +153,14 @@ class PretrainingTrainer(ResumableTrainer):
                 right += int((logits.argmax(-1) == targets).sum())
                 total += len(targets)
         metrics = {f"{metric_key_prefix}_loss": loss / total, f"{metric_key_prefix}_accuracy": right / total}
+        metrics.update({f"{metric_key_prefix}_{name}": value for name, value in self._more_metrics().items()})
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _more_metrics(self) -> dict[str, float]:
+        """What else is measured on the held-out lines; the model is in evaluation mode."""
+        return {}
 
     def create_optimizer(self, lr_scheduler=None):
         """AdamW; biases and norms do not decay."""

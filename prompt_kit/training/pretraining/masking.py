@@ -43,17 +43,18 @@ class EncodedLines:
     """Lines as token ids with their words, cut into pieces of at most `max_tokens`; `self[i]` is (ids [T], words [T]).
 
     words: the number of each token's word, rising; -1 for a token that must not be hidden, which is [UNK].
-    Pieces without any word to hide are left out.
+    Pieces without any word to hide are left out; `self.origins[i]` is the line that piece i is of. With `first_only` what
+    does not fit into a line's first piece is left out too.
     """
 
-    def __init__(self, lines: Sequence[str], tokenizer: Tokenizer, max_tokens: int):
+    def __init__(self, lines: Sequence[str], tokenizer: Tokenizer, max_tokens: int, first_only: bool = False):
         if max_tokens < 1:
             raise ConfigError(f"--max_seq_length {max_tokens + 2} leaves no room for text beside [CLS] and [SEP]")
         size = tokenizer.vocab_size
         inner = np.array([(tokenizer.id_to_token(i) or "").startswith("##") for i in range(size)])
-        ids, words, self.lengths = [], [], []
+        ids, words, self.lengths, self.origins = [], [], [], []
         lines = [line.encode("utf-8", "ignore").decode("utf-8") for line in lines]  # without lone surrogates
-        for line, (pieces, places) in zip(lines, tokenizer.encode_places(lines)):
+        for number, (line, (pieces, places)) in enumerate(zip(lines, tokenizer.encode_places(lines))):
             of_character = word_of_each_character(line)
             found = np.array(pieces, dtype="int32")
             word = np.array([of_character[place] for place in places], dtype="int32")
@@ -61,11 +62,12 @@ class EncodedLines:
                 if i:
                     word[i] = word[i - 1]  # what the tokenizer takes for one word is one, wherever jieba may cut it
             word[found == tokenizer.unk_id] = -1
-            for start, end in cut(word, max_tokens):
+            for start, end in cut(word, max_tokens)[: 1 if first_only else None]:
                 if (word[start:end] >= 0).any():
                     ids.append(found[start:end])
                     words.append(word[start:end])
                     self.lengths.append(end - start)
+                    self.origins.append(number)
         if not ids:
             raise DataError("no line holds a word of the vocabulary; expected texts in the language model's language")
         self._ids, self._words = np.concatenate(ids), np.concatenate(words)

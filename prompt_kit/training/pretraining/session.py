@@ -19,10 +19,13 @@ from prompt_kit.training.models.backbone import load_backbone, longest_input
 from prompt_kit.training.pretraining.arguments import PretrainingArguments, parse_arguments
 from prompt_kit.training.pretraining.card import write_card
 from prompt_kit.training.pretraining.corpus import Corpus, default_exclusions, read_corpus
+from prompt_kit.training.pretraining.distillation import DistillationTrainer, DistilledLanguageModel, Weights
 from prompt_kit.training.pretraining.from_scratch import new_backbone, new_vocabulary
 from prompt_kit.training.pretraining.masked_batches import LengthBatchSampler
 from prompt_kit.training.pretraining.masked_lm import RECIPE_FILE, MaskedLanguageModel, PretrainingTrainer
 from prompt_kit.training.pretraining.masking import EncodedLines
+from prompt_kit.training.pretraining.taught_batches import TaughtCollator
+from prompt_kit.training.pretraining.teacher_vectors import TeacherVectors
 from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.versions import installed_versions
 
@@ -99,6 +102,9 @@ def read(args: PretrainingArguments) -> Corpus:
 
 def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     """The language model and the trainer."""
+    teacher = None
+    if args.teacher_vectors is not None:
+        teacher = TeacherVectors(args.teacher_vectors, corpus.texts, args.train_files[0])
     set_seed(args.seed)
     if args.sizes is not None:
         vocabulary = new_vocabulary(corpus.lines, args.vocab_file, args.vocab_size or 8000, not args.cased)
@@ -111,14 +117,30 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
         raise ConfigError(
             f"--max_seq_length {args.max_seq_length} exceeds the language model's {longest} positions; lower it"
         )
-    lines = EncodedLines(corpus.lines, backbone.tokenizer, args.max_seq_length - 2)
-    held_out = EncodedLines(corpus.held_out, backbone.tokenizer, args.max_seq_length - 2) if corpus.held_out else None
-    model = MaskedLanguageModel(backbone.model, backbone.tokenizer)
+    collator = None if teacher is None else TaughtCollator(backbone.tokenizer, args.seed)
+    added = 0 if collator is None else collator.longest_form
+    if added and args.max_seq_length - 2 - added < 1:
+        raise ConfigError(
+            f"--max_seq_length {args.max_seq_length} leaves no room for text: with --teacher_vectors {added} tokens of a "
+            f"template stand beside it, and [CLS] and [SEP]; give {added + 3} or more"
+        )
+    room, whole = args.max_seq_length - 2 - added, teacher is not None  # a vector is of a whole line, not of a piece
+    lines = EncodedLines(corpus.lines, backbone.tokenizer, room, whole)
+    held_out = EncodedLines(corpus.held_out, backbone.tokenizer, room, whole) if corpus.held_out else None
     accumulation, processes = args.gradient_accumulation_steps, paddle.distributed.get_world_size()
-    batches = len(LengthBatchSampler(lines.lengths, args.batch_tokens, args.seed, processes, 0, accumulation))
+    lengths = [length + added for length in lines.lengths]
+    batches = len(LengthBatchSampler(lengths, args.batch_tokens, args.seed, processes, 0, accumulation))
     trainer_args = args.trainer_arguments(batches // accumulation, backbone.model.config.hidden_size)
-    trainer = PretrainingTrainer(model, trainer_args, lines, held_out, args.mask_probability, args.batch_tokens)
-    model.recipe = {
+    data = (trainer_args, lines, held_out, args.mask_probability, args.batch_tokens)
+    weights = Weights(**args.distillation_weights)
+    if teacher is None:
+        trainer = PretrainingTrainer(MaskedLanguageModel(backbone.model, backbone.tokenizer), *data)
+    else:
+        model = DistilledLanguageModel(backbone.model, backbone.tokenizer, teacher.width)
+        trainer = DistillationTrainer(
+            model, *data, collator, teacher, corpus.rows, () if args.eval_file else corpus.held_out_rows, weights
+        )
+    trainer.model.recipe = {
         "base_model": backbone.name,
         "sizes": dataclasses.asdict(args.sizes) if args.sizes is not None else None,
         "vocabulary": backbone.tokenizer.vocab_size,
@@ -131,6 +153,14 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
         "held_out_lines": len(corpus.held_out),
         "tokens": lines.tokens,
         "fingerprint": corpus.fingerprint,
+        "teacher": None
+        if teacher is None
+        else {
+            "file": Path(args.teacher_vectors).name,
+            "width": teacher.width,
+            "fingerprint": teacher.fingerprint,
+            "weights": dataclasses.asdict(weights),
+        },
     }
     return trainer
 
@@ -161,6 +191,8 @@ def finish(
     trainer.model.recipe.update(
         {"before": before, "after": after, "epochs": round(trainer.state.epoch, 2), "versions": installed_versions()}
     )
+    if isinstance(trainer.model, DistilledLanguageModel):
+        trainer.model.drop_projections()
     trainer.model.save_pretrained(folder, "float16" if args.fp16_weights else "float32")
     write_card(folder, trainer.model)
     for path in checkpoints(folder):
@@ -197,4 +229,6 @@ def evaluate(trainer: PretrainingTrainer, when: str) -> Optional[Metrics]:
         return None
     metrics = trainer.evaluate()
     logger.info("%s: held-out loss %.4f, masked accuracy %.4f", when, metrics["eval_loss"], metrics["eval_accuracy"])
+    if "eval_cosine" in metrics:
+        logger.info("%s: cosine to the teacher %.4f, of held-out lines", when, metrics["eval_cosine"])
     return metrics
