@@ -7,7 +7,7 @@
 - embedding-lr: logistic regression, its C by dev accuracy.
 - embedding-words: n / 4 x class mean of n examples + the label word's own vector, by cosine; texts are centred on the mean
   of the training texts, words on their own mean. Without examples the words alone, with texts centred on data.txt's.
-- embedding-words-unlabelled: from there, soft k-means over data.txt (20 rounds, sharpness 20, fixed beforehand).
+- embedding-words-unlabelled: from there, soft k-means over data.txt (20 rounds, sharpness 20, not tuned).
 
 fewshot.py runs it with the same draws of examples as the other methods.
 """

@@ -22,7 +22,7 @@ from paddle import nn
 
 SCALE = 12.0  # logits a cosine, where no example says better: a softmax over cosines themselves is never certain
 _SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-WORD_EXAMPLES = 2.0  # examples that the words of a label are worth; 1 to 4 were tried at 1 to 16 examples a label
+WORD_EXAMPLES = 2.0  # examples that the words of a label are worth: see docs/methods.md for what it was chosen by
 _CENTER_TEXTS = 60.0  # examples that unlabelled texts are worth, however many, where the states' mean is looked for
 _ROUNDS, _SHARPNESS = 12, 20.0  # of the soft k-means over unlabelled texts
 
