@@ -12,7 +12,6 @@ from typing import Optional, Union
 
 import numpy as np
 import paddle
-import paddle.nn.functional as F
 from paddlenlp.trainer import IntervalStrategy, Trainer
 
 from prompt_kit.data.dataset import Example
@@ -26,9 +25,8 @@ from prompt_kit.training.loop.callbacks import BestModelCallback, ProgressCallba
 from prompt_kit.training.loop.resumable import ResumableTrainer
 from prompt_kit.training.loop.run_record import record_of
 from prompt_kit.training.models.base import TextClassifier
-from prompt_kit.training.models.prototype_head import PrototypeHead
-from prompt_kit.training.objectives.episodes import EpisodeBatchSampler
-from prompt_kit.training.objectives.losses import r_drop_loss, rgl_loss
+from prompt_kit.training.objectives.choice import choose_objectives
+from prompt_kit.training.objectives.objective import Forward, Objective
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +62,10 @@ class PromptTrainer(ResumableTrainer):
         model.freeze_dropout = args.freeze_dropout
         self._best = BestModelCallback(args.early_stopping_patience)
         self._average = WeightAverage(model, args.ema_decay) if args.ema_decay else None
+        self.objectives = choose_objectives(args, model)
         train_dataset = _encoded(train_dataset, model)
         if train_dataset is not None:
-            _sampler(train_dataset, args, model)  # too few examples: say so before anything is written
+            _sampler(train_dataset, args, self.objectives)  # too few examples: say so before anything is written
         super().__init__(
             model=model,
             args=args,
@@ -84,7 +83,7 @@ class PromptTrainer(ResumableTrainer):
     # -- data ---------------------------------------------------------------------------------------------------------
 
     def _get_train_sampler(self):
-        return _sampler(self.train_dataset, self.args, self.model)
+        return _sampler(self.train_dataset, self.args, self.objectives)
 
     def predict_logits(self, examples: Examples) -> np.ndarray:
         """[N, C] float32 label logits, in the examples' order, whether or not they have labels."""
@@ -143,30 +142,17 @@ class PromptTrainer(ResumableTrainer):
         model.train()
 
     def compute_loss(self, model, inputs, return_outputs: bool = False):
-        """Cross-entropy, while training plus the prototypes' losses if there are any, R-Drop and RGL if they are on.
-
-        R-Drop is one pass over a doubled batch.
-        """
+        """The weighted sum of the objectives while training; of the first, the cross-entropy, otherwise."""
         inputs = dict(inputs)
-        labels = inputs.pop("labels")
-        training = self.model.training
-        twice = training and self.args.use_rdrop
-        if twice:
-            inputs = {name: paddle.concat([value, value]) for name, value in inputs.items()}
+        targets = inputs.pop("labels")
+        batch, terms = targets.shape[0], self.objectives if self.model.training else self.objectives[:1]
+        passes = max(term.passes for term in terms)
+        if passes > 1:  # one pass over a batch that is repeated
+            targets, inputs = _repeated(targets, passes), {k: _repeated(v, passes) for k, v in inputs.items()}
         logits, states = model(**inputs, return_mask_states=True)
-        batch = labels.shape[0]
-        gold = paddle.concat([labels, labels]) if twice else labels
-        soft = labels.ndim == 2  # probabilities [B, C] instead of label ids [B]
-        loss = F.cross_entropy(logits.astype("float32"), gold, soft_label=soft)
-        if soft:  # the other losses ask which examples share a label
-            labels, gold = labels.argmax(axis=1), gold.argmax(axis=1)
-        if training and isinstance(self.model.head, PrototypeHead) and self.args.alpha_prototype:
-            passes = 2 if twice else 1
-            loss = loss + self.args.alpha_prototype * self.model.head.loss(self.model.transform(states), gold, passes)
-        if twice:
-            loss = loss + self.args.alpha_rdrop * r_drop_loss(logits[:batch], logits[batch:])
-        if training and self.args.use_rgl:
-            loss = loss + self.args.alpha_rgl * rgl_loss(states[:batch].mean(axis=1).astype("float32"), labels)
+        labels = targets.argmax(axis=1) if targets.ndim == 2 else targets
+        forward = Forward(logits, states, labels, targets, passes)
+        loss = sum(term.weight * term.loss(self.model, forward) for term in terms if term.weight)
         return (loss, (loss, logits[:batch])) if return_outputs else loss
 
     def create_optimizer(self, lr_scheduler=None):
@@ -261,16 +247,22 @@ class PromptTrainer(ResumableTrainer):
             self._average.resume(Path(resume_from_checkpoint))
 
 
-def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments, model: TextClassifier) -> SeededBatchSampler:
-    """Batches for the model: episodes if it has prototypes."""
+def _repeated(tensor: paddle.Tensor, times: int) -> paddle.Tensor:
+    return paddle.concat([tensor] * times)
+
+
+def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments, objectives: list[Objective]) -> SeededBatchSampler:
+    """The batches that one of the objectives needs, else shuffled ones."""
     options = dict(
         num_replicas=max(1, args.dataset_world_size),
         rank=max(0, args.dataset_rank),
         accumulation=args.gradient_accumulation_steps,
     )
     size, seed = args.per_device_train_batch_size, args.seed
-    if isinstance(model.head, PrototypeHead):
-        return EpisodeBatchSampler(dataset.labels, size, seed, args.episode_shots, **options)
+    for term in objectives:
+        sampler = term.sampler(dataset.labels, size, seed, **options)
+        if sampler is not None:
+            return sampler
     return SeededBatchSampler(len(dataset), size, seed, **options)
 
 

@@ -48,6 +48,7 @@ class TextClassifier(nn.Layer):
     method: ClassVar[str]
     reads_word_embeddings = False  # whether the head does, beside the embedding layer
     starts_from_examples = False  # whether it classifies well before the first step
+    has_prototypes = False  # whether its head has some, with a loss of their own
     freeze_dropout = False  # keep the language model in evaluation mode while training
 
     def __init_subclass__(cls, **kwargs):

@@ -268,6 +268,10 @@ class PromptModel(TextClassifier):
         return self.config.head == "cosine"
 
     @property
+    def has_prototypes(self) -> bool:
+        return self.config.head == "prototype"
+
+    @property
     def reads_word_embeddings(self) -> bool:
         return self.config.head in ("manual", "prototype")
 

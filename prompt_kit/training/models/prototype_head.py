@@ -3,8 +3,8 @@
 Sources: Cui et al., Prototypical Verbalizer for Prompt-based Few-shot Tuning, ACL 2022 (arXiv:2203.09770): prototypes
 learned by a contrastive loss on mask states, together with label words; Snell et al., Prototypical Networks for Few-shot
 Learning, NeurIPS 2017 (arXiv:1703.05175): a prototype is the mean of its examples, and training is by episodes, which
-take the place of ProtoVerb's loss between examples. Starting the prototypes at the means, in the space that the pretrained
-head projects to, and mixing them in from zero is ours.
+take the place of ProtoVerb's loss between examples (objectives/prototype.py). Starting the prototypes at the means, in
+the space that the pretrained head projects to, and mixing them in from zero is ours.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from prompt_kit.training.models.heads import ManualHead
-from prompt_kit.training.objectives.episodes import episode_loss
 
-_SCALE = 20.0  # logits a cosine: a softmax over cosines themselves could never be certain
+SCALE = 20.0  # logits a cosine: a softmax over cosines themselves could never be certain
 _MIX_RATE = 5.0  # `mix` is learned at the head's rate, but has to get somewhere within a few epochs
 # A cosine knows no length, but Adam's steps are equally long for any: at 1, prototypes leave their means too fast.
 _LENGTH = 4.0
@@ -37,6 +36,8 @@ class PrototypeHead(nn.Layer):
         num_labels: C.
         width: E.
     """
+
+    cosine_scale = SCALE
 
     def __init__(self, manual: ManualHead, num_masks: int, num_labels: int, width: int):
         super().__init__()
@@ -83,22 +84,8 @@ class PrototypeHead(nn.Layer):
 
     def scores(self, embedded: paddle.Tensor) -> paddle.Tensor:
         """[B, D] -> [B, C]: scaled cosines to the prototypes."""
-        return _SCALE * paddle.matmul(embedded, F.normalize(self.prototypes, axis=-1), transpose_y=True)
+        return self.cosine_scale * paddle.matmul(embedded, F.normalize(self.prototypes, axis=-1), transpose_y=True)
 
     def forward(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, C]."""
         return self.manual(states) + _MIX_RATE * self.mix * self.scores(self.embed(states))
-
-    def loss(self, states: paddle.Tensor, labels: paddle.Tensor, passes: int = 1) -> paddle.Tensor:
-        """Two losses of an episode: each example nearest to its label's prototype, and to the mean of its label's others.
-
-        The first is ProtoVerb's instance-prototype loss, the second is Snell's.
-
-        Args:
-            states: [P B, M, E] transformed mask states: P passes over the B examples of the batch.
-            labels: [P B] int64 label ids.
-            passes: P.
-        """
-        embedded = self.embed(states)
-        to_prototypes = F.cross_entropy(self.scores(embedded).astype("float32"), labels)
-        return to_prototypes + episode_loss(embedded.astype("float32"), labels, _SCALE, passes)

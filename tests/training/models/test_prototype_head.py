@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import paddle
@@ -24,7 +25,10 @@ from prompt_kit.training.models.calibration import calibrate
 from prompt_kit.training.models.heads import ManualHead, MaskedLMHead
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.models.prototype_head import PrototypeHead
-from prompt_kit.training.objectives.losses import r_drop_loss, rgl_loss
+from prompt_kit.training.objectives.objective import Forward
+from prompt_kit.training.objectives.prototype import Prototype
+from prompt_kit.training.objectives.r_drop import r_drop_loss
+from prompt_kit.training.objectives.rgl import rgl_loss
 
 TWO_MASKS = "{'text': 'text_a'}{'hard': '主题是'}{'mask'}{'mask'}"
 TEXTS = [Example(example.text_a) for example in EXAMPLES]
@@ -115,7 +119,9 @@ def test_the_two_losses(hand):
     to_prototypes = np.log(np.exp(scores).sum(axis=1)) - scores[range(3), [1, 1, 0]]
     to_others = np.log1p(np.exp(20 * np.array([0.0 - 0.96, 0.28 - 0.96])))
     expected = to_prototypes.mean() + to_others.mean()
-    assert float(hand.loss(states, labels)) == pytest.approx(expected, rel=1e-4)
+    forward = Forward(hand(states), states, labels, labels)
+    model = SimpleNamespace(head=hand, transform=lambda states: states)
+    assert float(Prototype(1.0, 2).loss(model, forward)) == pytest.approx(expected, rel=1e-4)
 
 
 # -- starting point ---------------------------------------------------------------------------------------------------
@@ -204,7 +210,7 @@ def test_the_loss_is_all_its_parts(tmp_path):
     gold, size = paddle.concat([labels, labels]), len(labels)
     parts = [
         F.cross_entropy(logits, gold),
-        0.7 * model.head.loss(model.transform(states), gold, 2),
+        0.7 * Prototype(0.7, 2).loss(model, Forward(logits, states, gold, gold, passes=2)),
         3.0 * r_drop_loss(logits[:size], logits[size:]),
         0.25 * rgl_loss(states[:size].mean(axis=1), labels),
     ]

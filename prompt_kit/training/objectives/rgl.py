@@ -1,28 +1,21 @@
-"""The two regularisers, as pure tensor functions."""
+"""RGL: which examples of a batch share a label, told from the similarity of their states."""
 
 from __future__ import annotations
 
 import paddle
 import paddle.nn.functional as F
 
-_RGL_SCALE = 100.0  # the pair's two logits are 50 (1 - cos) and 50 (1 + cos): 100 cos apart
+from prompt_kit.training.objectives.objective import Forward, Objective
+
+_SCALE = 100.0  # the pair's two logits are 50 (1 - cos) and 50 (1 + cos): 100 cos apart
 
 
-def r_drop_loss(logits_p: paddle.Tensor, logits_q: paddle.Tensor) -> paddle.Tensor:
-    """R-Drop: the symmetric KL divergence between two passes with different dropout.
+class RGL(Objective):
+    """See `rgl_loss`, of the first pass alone."""
 
-    Args:
-        logits_p, logits_q: [B, C] label logits of the same batch.
-
-    Returns:
-        Scalar, in nats: the batch mean of (KL(p||q) + KL(q||p)) / 2. The mean makes its weight independent of the
-        batch size; PaddleNLP sums over the batch, so its alpha corresponds to alpha * B here.
-
-    Source: Liang et al., R-Drop: Regularized Dropout for Neural Networks, NeurIPS 2021 (arXiv:2106.14448), eq. 2.
-    """
-    log_p, log_q = F.log_softmax(logits_p, axis=-1), F.log_softmax(logits_q, axis=-1)
-    # KL(p||q) + KL(q||p) = sum (p - q)(log p - log q)
-    return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(axis=-1).mean()
+    def loss(self, model, forward: Forward) -> paddle.Tensor:
+        first = slice(forward.batch)
+        return rgl_loss(forward.states[first].mean(axis=1).astype("float32"), forward.labels[first])
 
 
 def rgl_loss(states: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
@@ -46,6 +39,6 @@ def rgl_loss(states: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
     similarity = paddle.matmul(unit, unit, transpose_y=True)  # [B, B]
     same = (labels.reshape([-1, 1]) == labels.reshape([1, -1])).astype(similarity.dtype)
     # cross-entropy of two logits d apart is softplus(-d) for the right answer "same" and softplus(d) for "different"
-    pairs = F.softplus((1.0 - 2.0 * same) * _RGL_SCALE * similarity) / _RGL_SCALE
+    pairs = F.softplus((1.0 - 2.0 * same) * _SCALE * similarity) / _SCALE
     off_diagonal = 1.0 - paddle.eye(batch, dtype=similarity.dtype)
     return (pairs * off_diagonal).sum() / (batch * (batch - 1))

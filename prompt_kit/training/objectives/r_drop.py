@@ -1,0 +1,34 @@
+"""R-Drop: two passes over a batch, with different dropout, must agree."""
+
+from __future__ import annotations
+
+import paddle
+import paddle.nn.functional as F
+
+from prompt_kit.training.objectives.objective import Forward, Objective
+
+
+class RDrop(Objective):
+    """See `r_drop_loss`. The two passes are one over a doubled batch."""
+
+    passes = 2
+
+    def loss(self, model, forward: Forward) -> paddle.Tensor:
+        return r_drop_loss(forward.logits[: forward.batch], forward.logits[forward.batch :])
+
+
+def r_drop_loss(logits_p: paddle.Tensor, logits_q: paddle.Tensor) -> paddle.Tensor:
+    """R-Drop: the symmetric KL divergence between two passes with different dropout.
+
+    Args:
+        logits_p, logits_q: [B, C] label logits of the same batch.
+
+    Returns:
+        Scalar, in nats: the batch mean of (KL(p||q) + KL(q||p)) / 2. The mean makes its weight independent of the
+        batch size; PaddleNLP sums over the batch, so its alpha corresponds to alpha * B here.
+
+    Source: Liang et al., R-Drop: Regularized Dropout for Neural Networks, NeurIPS 2021 (arXiv:2106.14448), eq. 2.
+    """
+    log_p, log_q = F.log_softmax(logits_p, axis=-1), F.log_softmax(logits_q, axis=-1)
+    # KL(p||q) + KL(q||p) = sum (p - q)(log p - log q)
+    return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(axis=-1).mean()
