@@ -31,12 +31,13 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -192,6 +193,21 @@ def start(tokenizer: Tokenizer, layers: list[int], inner: int) -> Student:
     return student
 
 
+@torch.no_grad()
+def go_on(folder: Path) -> Student:
+    """A student with the weights that `write` put into folder."""
+    arrays = {
+        name: torch.from_numpy(one.astype("f4")) for name, one in load_file(str(folder / "model.safetensors")).items()
+    }
+    layers = sum(name.endswith("linear1.bias") for name in arrays)
+    inner, vocabulary = len(arrays["ernie.encoder.layers.0.linear1.bias"]), len(arrays["cls.predictions.decoder.bias"])
+    student = Student(vocabulary, layers, inner)
+    for ours, theirs, transposed in names(layers):
+        found = torch.cat([arrays[name].T if transposed else arrays[name] for name in theirs])
+        student.get_parameter(ours).copy_(found)
+    return student
+
+
 def copy_norm(teacher: Teacher, norm: nn.LayerNorm, name: str) -> None:
     norm.weight.copy_(teacher.floats(f"{name}.w", WIDTH))
     norm.bias.copy_(teacher.floats(f"{name}.b", WIDTH))
@@ -275,10 +291,10 @@ class Batch:
 
 def losses(student, forward, projections, batch: Batch, target: torch.Tensor) -> dict[str, torch.Tensor]:
     """Of a batch whose teacher's vectors are target [B, 128]."""
-    states, rows = forward(batch.ids, batch.mask), torch.arange(len(target))[:, None]
+    states, rows = forward(batch.ids, batch.mask).float(), torch.arange(len(target))[:, None]
     target = F.normalize(target, dim=1)
     masks = batch.columns.shape[1]
-    read = student.transform(states[rows, batch.columns]).flatten(1) if masks else states[:, 0]
+    read = student.transform(states[rows, batch.columns]).float().flatten(1) if masks else states[:, 0]
     weights = batch.mask[..., None].float()
     mean = (states * weights).sum(1) / weights.sum(1)
     found = {
@@ -292,7 +308,7 @@ def losses(student, forward, projections, batch: Batch, target: torch.Tensor) ->
         found["relations"] = F.kl_div(F.log_softmax(ours, 1), F.softmax(theirs, 1), reduction="batchmean")
     hidden = batch.wanted != -100
     if hidden.any():
-        found["words"] = F.cross_entropy(student.words(states[hidden]), batch.wanted[hidden])
+        found["words"] = F.cross_entropy(student.words(states[hidden]).float(), batch.wanted[hidden])
     return found
 
 
@@ -312,11 +328,16 @@ def train(args: argparse.Namespace, tokenizer: Tokenizer, student: Student) -> N
             projections["mean"].weight.copy_(pca["basis"].T)
             projections["mean"].bias.copy_(-(pca["mean"] @ pca["basis"]))
     parameters = [*student.parameters(), *projections.parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": 0.01},
-         {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0}],
-        lr=args.learning_rate, betas=(0.9, 0.98), fused=True,
-    )  # fmt: skip
+    groups = [
+        {
+            "params": [p for p in one.parameters() if (p.ndim > 1) == decays],
+            "weight_decay": 0.01 * decays,
+            "waits": waits,
+        }
+        for one, waits in ((student, True), (projections, False))
+        for decays in (True, False)
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.98), fused=True)
     kept = {"student": student, "projections": projections, "optimizer": optimizer}
     first, falling, state_file = 0, None, args.output_dir / "state.pt"
     if state_file.exists():  # our own file: weights_only holds tensors and numbers
@@ -336,11 +357,15 @@ def train(args: argparse.Namespace, tokenizer: Tokenizer, student: Student) -> N
         done = 0.0 if falling is None else (step - falling) / args.decay_steps
         if done >= 1:
             break
+        # a student that knows something waits until the projections, which are new, have learned to read it
+        waits = args.warmup_steps if args.start_from else 0
         for group in optimizer.param_groups:
-            group["lr"] = args.learning_rate * min(1, (step + 1) / args.warmup_steps) * max(0.02, 1 - done)
+            risen = (step + 1 - (waits if group["waits"] else 0)) / args.warmup_steps
+            group["lr"] = args.learning_rate * min(1, max(0, risen)) * max(0.02, 1 - done)
         rows, random = batches[step - base], np.random.default_rng([args.seed, step])
         batch = Batch(tokenizer, lines, rows, random, 0.18 if random.random() < 0.65 else 0.0)
-        found = losses(student, forward, projections, batch, torch.from_numpy(vectors[rows].astype("f4")))
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
+            found = losses(student, forward, projections, batch, torch.from_numpy(vectors[rows].astype("f4")))
         optimizer.zero_grad(set_to_none=True)
         sum(WEIGHTS[name] * one for name, one in found.items()).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -357,37 +382,32 @@ def train(args: argparse.Namespace, tokenizer: Tokenizer, student: Student) -> N
             os.replace(f"{state_file}.new", state_file)
 
 
+def names(layers: int) -> Iterator[tuple[str, list[str], bool]]:
+    """(parameter of Student, PaddleNLP's names of its parts, whether these are transposed)."""
+    for ours, theirs in (("word", "word"), ("position", "position"), ("kind", "token_type")):
+        yield f"{ours}.weight", [f"ernie.embeddings.{theirs}_embeddings.weight"], False
+    pairs = [("norm", ["ernie.embeddings.layer_norm"])]
+    for number in range(layers):
+        ours, theirs = f"layers.{number}", f"ernie.encoder.layers.{number}"
+        pairs += [(f"{ours}.qkv", [f"{theirs}.self_attn.{part}_proj" for part in "qkv"])]
+        pairs += [(f"{ours}.out", [f"{theirs}.self_attn.out_proj"])]
+        pairs += [(f"{ours}.{part}", [f"{theirs}.{part}"]) for part in ("linear1", "linear2", "norm1", "norm2")]
+    pairs += [("dense", ["cls.predictions.transform"]), ("dense_norm", ["cls.predictions.layer_norm"])]
+    for ours, theirs in pairs:
+        yield f"{ours}.weight", [f"{one}.weight" for one in theirs], "norm" not in ours
+        yield f"{ours}.bias", [f"{one}.bias" for one in theirs], False
+    yield "bias", ["cls.predictions.decoder.bias"], False
+
+
 def write(student: Student, tokenizer: Tokenizer, folder: Path) -> None:
     """As PaddleNLP's AutoModelForMaskedLM reads it: its names, Linear weights [in, out], float16."""
-    state, arrays = student.state_dict(), {}
-
-    def put(name: str, tensor: torch.Tensor) -> None:
-        arrays[name] = np.ascontiguousarray(tensor.float().numpy().astype("float16"))
-
-    def put_both(name: str, ours: str, linear: bool = True) -> None:
-        put(f"{name}.weight", state[f"{ours}.weight"].T if linear else state[f"{ours}.weight"])
-        put(f"{name}.bias", state[f"{ours}.bias"])
-
-    for theirs, ours in (("word", "word"), ("position", "position"), ("token_type", "kind")):
-        put(f"ernie.embeddings.{theirs}_embeddings.weight", state[f"{ours}.weight"])
-    put_both("ernie.embeddings.layer_norm", "norm", linear=False)
-    for number in range(len(student.layers)):
-        theirs, ours = f"ernie.encoder.layers.{number}", f"layers.{number}"
-        for part, (weight, bias) in zip(
-            "qkv", zip(state[f"{ours}.qkv.weight"].chunk(3), state[f"{ours}.qkv.bias"].chunk(3))
-        ):
-            put(f"{theirs}.self_attn.{part}_proj.weight", weight.T)
-            put(f"{theirs}.self_attn.{part}_proj.bias", bias)
-        put_both(f"{theirs}.self_attn.out_proj", f"{ours}.out")
-        for part in ("linear1", "linear2"):
-            put_both(f"{theirs}.{part}", f"{ours}.{part}")
-        for part in ("norm1", "norm2"):
-            put_both(f"{theirs}.{part}", f"{ours}.{part}", linear=False)
-    put("ernie.pooler.dense.weight", torch.zeros(WIDTH, WIDTH))  # never trained
-    put("ernie.pooler.dense.bias", torch.zeros(WIDTH))
-    put_both("cls.predictions.transform", "dense")
-    put_both("cls.predictions.layer_norm", "dense_norm", linear=False)
-    put("cls.predictions.decoder.bias", state["bias"])
+    arrays = {}
+    for ours, theirs, transposed in names(len(student.layers)):
+        parts = student.get_parameter(ours).detach().chunk(len(theirs))
+        for name, part in zip(theirs, parts):
+            arrays[name] = np.ascontiguousarray((part.T if transposed else part).numpy().astype("float16"))
+    for name in ("weight", "bias"):  # never trained
+        arrays[f"ernie.pooler.dense.{name}"] = np.zeros((WIDTH, WIDTH)[: 2 if name == "weight" else 1], "float16")
     config = {
         "architectures": ["ErnieForMaskedLM"], "attention_probs_dropout_prob": 0.1, "hidden_act": "gelu",
         "hidden_dropout_prob": 0.1, "hidden_size": WIDTH, "initializer_range": 0.02,
@@ -423,8 +443,9 @@ def main() -> None:
     add("--lines", type=Path, nargs="+", required=True, help="texts, one a line (.txt, .gz)")
     add("--vectors", type=Path, nargs="+", required=True, help="the teacher's vectors of them, .npy [N, 128]")
     add("--pca", type=Path, help=".npz with the mean [384] and basis [384, 128] of these vectors")
-    add("--vocab_lines", type=Path, nargs="+", required=True, help="texts that the vocabulary is made of")
+    add("--vocab_lines", type=Path, nargs="+", help="texts that the vocabulary is made of")
     add("--output_dir", type=Path, required=True)
+    add("--start_from", type=Path, help="a folder that this program wrote: go on from its weights, with its vocabulary")
     add("--layers", type=int, nargs="+", default=[0, 3, 7, 11], help="of the teacher (default: 0 3 7 11)")
     add("--inner", type=int, default=768, help="feed-forward width (default: 768)")
     add("--vocab_size", type=int, default=8000)
@@ -436,14 +457,24 @@ def main() -> None:
     add("--learning_rate", type=float, default=5e-4)
     add("--seed", type=int, default=0)
     add("--compile", action="store_true", help="torch.compile: a fifth faster, needs a C++ compiler")
+    add(
+        "--bfloat16",
+        action="store_true",
+        help="multiply in bfloat16: faster where the processor can (avx512_bf16, amx_bf16)",
+    )
     args = parser.parse_args()
+    if (args.start_from is None) == (args.vocab_lines is None):
+        parser.error("give --vocab_lines to make a vocabulary and a model, or --start_from to go on with one")
     args.output_dir.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(args.seed)
-    vocabulary = args.output_dir / "tokenizer.json"
-    if not vocabulary.exists():
-        Tokenizer.from_texts(read(args.vocab_lines), args.vocab_size, True).save(vocabulary)
-    tokenizer = Tokenizer.from_file(vocabulary)
-    student = start(tokenizer, args.layers, args.inner)
+    if args.start_from:
+        tokenizer, student = Tokenizer.from_pretrained(args.start_from), go_on(args.start_from)
+    else:
+        vocabulary = args.output_dir / "tokenizer.json"
+        if not vocabulary.exists():
+            Tokenizer.from_texts(read(args.vocab_lines), args.vocab_size, True).save(vocabulary)
+        tokenizer = Tokenizer.from_file(vocabulary)
+        student = start(tokenizer, args.layers, args.inner)
     train(args, tokenizer, student)
     write(student, tokenizer, args.output_dir)
 
