@@ -11,15 +11,21 @@ from typing import Optional
 
 import numpy as np
 import paddle
+import paddle.nn.functional as F
 from paddle import nn
 
 _RANGE = 1 << 16
 
 
 class DropoutMasks:
-    """Masks of one model's passes, each of which begins with `restart()`."""
+    """Masks of one model's passes, each of which begins with `restart()`.
 
-    def __init__(self):
+    Args:
+        fast: False takes Paddle's own masks instead.
+    """
+
+    def __init__(self, fast: bool = True):
+        self._fast = fast
         self._generator: Optional[np.random.Generator] = None
 
     def restart(self) -> None:
@@ -28,6 +34,8 @@ class DropoutMasks:
 
     def draw(self, shape: Sequence[int], p: float) -> paddle.Tensor:
         """float32: 0 with probability p, to 1/65536, else the inverse of the probability to keep."""
+        if not self._fast:
+            return F.dropout(paddle.ones(shape), p)
         if self._generator is None:
             seed = paddle.randint(0, np.iinfo("int32").max, [2], dtype="int32").numpy()
             self._generator = np.random.Generator(np.random.SFC64(seed.tolist()))
@@ -57,3 +65,11 @@ def speed_up_dropout(model: nn.Layer, masks: DropoutMasks) -> None:
         if type(layer) is nn.Dropout and layer.mode == "upscale_in_train" and layer.axis is None:
             layer.__class__ = FastDropout  # the object stays where it is
             layer.masks = masks
+
+
+def slow_down_dropout(model: nn.Layer) -> None:
+    """Give every FastDropout in `model` Paddle's masks back."""
+    for layer in model.sublayers():
+        if type(layer) is FastDropout:
+            layer.__class__ = nn.Dropout
+            del layer.masks

@@ -107,3 +107,13 @@ def restrict_last_layer(
     layer.columns = columns
     layer.packing = packing if packable else lambda: None
     return True
+
+
+def restore_layers(encoder: nn.Layer) -> None:
+    """Undo `restrict_last_layer`."""
+    layers = getattr(getattr(encoder, "encoder", None), "layers", None)
+    for layer in layers or ():
+        if isinstance(layer, (PackedLayer, MaskRowsLayer)):
+            layer.__class__ = nn.TransformerEncoderLayer
+            for name in ("columns", "packing"):
+                vars(layer).pop(name, None)

@@ -17,6 +17,7 @@ from paddlenlp.trainer import IntervalStrategy, Trainer
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.metrics import accuracy_and_f1, softmax
+from prompt_kit.training.cpu.kernels import uses
 from prompt_kit.training.cpu.trained_rows import RowsAdamW, TrainedRows
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.averaging import LIVE_FILE, WeightAverage
@@ -197,6 +198,8 @@ class PromptTrainer(ResumableTrainer):
         table = self.model.backbone.get_input_embeddings().weight
         alone = self.args.world_size <= 1 and not self.args.weight_decay and paddle.get_device() == "cpu"
         if self.train_dataset is None or table.stop_gradient or self.model.reads_word_embeddings or not alone:
+            return None
+        if not uses("trained_rows"):
             return None
         ids = {0, self.model.tokenizer.pad_id}  # 0 stands in the place of soft tokens
         ids.update(*(features.input_ids for features in self.train_dataset.features))

@@ -17,9 +17,7 @@ from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
-from prompt_kit.training.cpu.dropout import DropoutMasks, speed_up_dropout
-from prompt_kit.training.cpu.last_layer import restrict_last_layer, take_rows
-from prompt_kit.training.cpu.packing import Packing
+from prompt_kit.training.cpu.kernels import CPUKernels
 from prompt_kit.training.models.backbone import longest_input, read_config
 from prompt_kit.training.models.weights import load_safetensors, save_safetensors
 from prompt_kit.training.runtime import quiet
@@ -65,14 +63,9 @@ class TextClassifier(nn.Layer):
         self._check_sizes()
         if getattr(self._encoder, "pooler", None) is not None:  # takes no part in the label logits
             _stop(self._encoder.pooler.parameters())
-        # A dictionary, since a tensor that is an attribute of a Layer would become a constant of the static graph.
-        self._batch: dict = {}
-        self._rows_only = restrict_last_layer(
-            self._encoder, lambda: self._batch.get("mask_columns"), lambda: self._batch.get("packing")
-        )
         self._frozen: list = []
-        self._masks = DropoutMasks()
-        speed_up_dropout(backbone, self._masks)
+        self._kernels = CPUKernels(self._encoder, backbone.config.pad_token_id)
+        self._kernels.speed_up_dropout(backbone)
 
     @property
     def _encoder(self) -> nn.Layer:
@@ -101,16 +94,7 @@ class TextClassifier(nn.Layer):
 
     def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
         """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""
-        self._batch["mask_columns"] = mask_columns
-        self._masks.restart()
-        if paddle.in_dynamic_mode() and input_ids.place.is_cpu_place():
-            self._batch["packing"] = Packing((input_ids != self.backbone.config.pad_token_id).numpy(), self._masks)
-        try:
-            states = self._encoder(input_ids, token_type_ids=token_type_ids)
-        finally:
-            self._batch.clear()  # else the encoder would go on computing these rows alone
-        states = states[0] if isinstance(states, (tuple, list)) else states  # ELECTRA returns the states alone
-        return states if self._rows_only else take_rows(states, mask_columns)
+        return self._kernels.rows(input_ids, mask_columns, token_type_ids=token_type_ids)
 
     def train(self) -> None:
         """Training mode; with `freeze_dropout` the language model stays in evaluation mode, however often this is called."""

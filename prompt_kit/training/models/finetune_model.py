@@ -14,7 +14,6 @@ from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
-from prompt_kit.training.cpu.dropout import speed_up_dropout
 from prompt_kit.training.models.backbone import architecture_name, encoder_classes, load_backbone
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.heads import LinearHead
@@ -65,7 +64,7 @@ class FineTuneModel(TextClassifier):
             settings.hidden_dropout_prob if dropout is None else dropout,
             settings.initializer_range,
         )
-        speed_up_dropout(self.head, self._masks)
+        self._kernels.speed_up_dropout(self.head)
 
     @classmethod
     def build(

@@ -13,7 +13,7 @@ from paddlenlp.trainer import Trainer, TrainingArguments
 
 from prompt_kit.atomic import replace_files
 from prompt_kit.prompt.tokenization import SPECIAL_TOKENS, Tokenizer
-from prompt_kit.training.cpu.last_layer import restrict_last_layer, take_rows
+from prompt_kit.training.cpu.kernels import CPUKernels
 from prompt_kit.training.loop.callbacks import ProgressCallback
 from prompt_kit.training.loop.resumable import ResumableTrainer
 from prompt_kit.training.models.base import WEIGHTS_FILE, plain_config, write_json
@@ -45,8 +45,7 @@ class MaskedLanguageModel(nn.Layer):
         if getattr(self._encoder, "pooler", None) is not None:  # takes no part in what is predicted
             for parameter in self._encoder.pooler.parameters():
                 parameter.stop_gradient = True
-        self._columns: dict = {}
-        self._rows_only = restrict_last_layer(self._encoder, lambda: self._columns.get("now"))
+        self._kernels = CPUKernels(self._encoder)
 
     def forward(self, input_ids, columns, rows):
         """Vocabulary logits [N, V] of the hidden places.
@@ -56,11 +55,7 @@ class MaskedLanguageModel(nn.Layer):
             columns: [B, M] int64, the hidden places of each line, padded with 0.
             rows: [N] int64, which of the B*M are no padding.
         """
-        self._columns["now"] = columns
-        states = self._encoder(input_ids, token_type_ids=paddle.zeros_like(input_ids))
-        states = states[0] if isinstance(states, (tuple, list)) else states  # ELECTRA returns the states alone
-        self._columns.clear()
-        states = states if self._rows_only else take_rows(states, columns)
+        states = self._kernels.rows(input_ids, columns, token_type_ids=paddle.zeros_like(input_ids))
         states = paddle.gather(states.reshape([-1, states.shape[-1]]), rows)
         return paddle.matmul(self._lm_head.transform(states), self._lm_head.weight(), transpose_y=True) + (
             self._lm_head.bias()

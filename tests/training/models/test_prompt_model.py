@@ -394,8 +394,8 @@ def test_a_moved_folder_gives_the_same_logits_in_a_fresh_process_without_network
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "there" / "logits.npz") as logits:
-        for family in FAMILIES:
-            np.testing.assert_array_equal(logits[family], expected[family], err_msg=family)
+        for family in FAMILIES:  # some processors' libraries sum in an order that depends on where memory is
+            np.testing.assert_allclose(logits[family], expected[family], atol=2e-5, err_msg=family)
 
 
 @pytest.fixture(scope="module")
