@@ -9,10 +9,14 @@ What had to be worked around to run the peer: it gets a hard prompt, since its s
 its collator is its own; its losses, template, verbalizer and trainer are untouched. Ours gets the same hard prompt.
 
     python benchmarks/train_speed.py --data_dir data/tnews --sizes nano base --losses plain rdrop rgl both
+
+With --ablate the other sides are ours without one of the CPU kernels (prompt_kit/training/cpu/kernels.py), and without
+the average of the weights, and the ratio is how many times faster a step is with it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -30,7 +34,9 @@ from process_memory import peak_mb  # noqa: E402
 from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 
 PROMPT = "这条新闻标题的主题是"
-SIZES = {"nano": (312, 4, 12, 1248, 40000), "base": (768, 12, 12, 3072, 40000), "mini_zh": (256, 4, 4, 1024, 8000)}
+SIZES = {"nano": (312, 4, 12, 1248, 40000), "base": (768, 12, 12, 3072, 40000), "mini_zh": (384, 4, 12, 768, 8000)}
+KERNELS = ("last_layer", "packed_layer", "dropout", "trained_rows")  # of prompt_kit.training.cpu.kernels
+AVERAGE = "averaging"
 LOSSES = {
     "plain": {"use_rdrop": False, "use_rgl": False},
     "rdrop": {"use_rdrop": True, "use_rgl": False},
@@ -51,8 +57,9 @@ def main(argv=None):
                 if args.profile:
                     profile(args, Path(folder) / size, loss)
                     continue
-                results.append(compare(args, Path(folder) / size, size, loss))
-                print(row(results[-1]), flush=True)
+                for result in compare(args, Path(folder) / size, size, loss):
+                    results.append(result)
+                    print(row(result), flush=True)
     report = {"machine": machine(), "arguments": vars(args), "results": results}
     if args.output:
         Path(args.output).write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -73,15 +80,19 @@ def parse(argv):
         "--profile", action="store_true", help="instead of comparing, print the operators of our step and their time"
     )
     parser.add_argument("--output", help="write every round as JSON")
-    parser.add_argument("--worker", choices=("ours", "peer"), help="(internal) run one side, told by stdin")
+    parser.add_argument(
+        "--ablate", action="store_true", help="compare with ours without each CPU kernel, not with the peer"
+    )
+    parser.add_argument("--worker", help="(internal) run one side, told by stdin")
     parser.add_argument("--model", help="(internal) the worker's model folder")
     return parser.parse_args(argv)
 
 
-def compare(args, model: Path, size: str, loss: str) -> dict:
-    """Alternate rounds of the two sides; returns samples/s of every round, ratios and peak memory."""
-    sides = {side: start(args, side, model, loss) for side in ("ours", "peer")}
-    rounds: dict = {"ours": [], "peer": []}
+def compare(args, model: Path, size: str, loss: str) -> list[dict]:
+    """Alternate rounds of our side and the others; for each other, samples/s of every round, ratios and peak memory."""
+    others = [f"without {kernel}" for kernel in (*KERNELS, AVERAGE)] if args.ablate else ["peer"]
+    sides = {side: start(args, side, model, loss) for side in ("ours", *others)}
+    rounds: dict = {side: [] for side in sides}
     memory = {}
     for number in range(args.rounds + 1):
         for side, process in sides.items():
@@ -94,15 +105,17 @@ def compare(args, model: Path, size: str, loss: str) -> dict:
     for process in sides.values():
         process.stdin.close()
         process.wait()
-    ratios = [ours / peer for ours, peer in zip(rounds["ours"], rounds["peer"])]
-    return {
-        "size": size,
-        "loss": loss,
-        "samples_per_second": rounds,
-        "ratios": ratios,
-        "ratio": median(ratios),
-        "peak_mb": memory,
-    }
+    found = []
+    for other in others:
+        pair = {side: rounds[side] for side in ("ours", other)}
+        ratios = [ours / theirs for ours, theirs in zip(*pair.values())]
+        found.append(
+            {
+                "size": size, "loss": loss, "other": other, "samples_per_second": pair, "ratios": ratios,
+                "ratio": median(ratios), "peak_mb": {side: memory[side] for side in pair},
+            }
+        )  # fmt: skip
+    return found
 
 
 def start(args, side: str, model: Path, loss: str):
@@ -122,7 +135,11 @@ def serve(args) -> None:
     """A worker: for every line on stdin, train for that many seconds and answer with a line of JSON."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever PaddleNLP prints must not be taken for an answer
-    trainer = (our_trainer if args.worker == "ours" else peer_trainer)(args, LOSSES[args.losses[0]])
+    losses = LOSSES[args.losses[0]]
+    if args.worker == "peer":
+        trainer = peer_trainer(args, losses)
+    else:
+        trainer = our_trainer(args, losses, args.worker.partition("without ")[2])
     trainer.create_optimizer_and_scheduler(num_training_steps=100_000)
     batches = endless(trainer.get_train_dataloader())
     for line in sys.stdin:
@@ -169,19 +186,25 @@ def endless(loader):
         yield from loader
 
 
-def our_trainer(args, losses: dict):
+def our_trainer(args, losses: dict, removed: str = ""):
+    """Ours; without `removed`, one of KERNELS or AVERAGE, if there is one."""
     from prompt_kit.data.dataset import read_dataset
     from prompt_kit.prompt.verbalizer import Verbalizer
+    from prompt_kit.training.cpu.kernels import without
     from prompt_kit.training.loop.arguments import PromptTrainingArguments
     from prompt_kit.training.loop.trainer import PromptTrainer
     from prompt_kit.training.models.prompt_model import PromptModel
 
     verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
-    model = PromptModel.build(verbalizer, f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}", args.model)
     arguments = PromptTrainingArguments(
-        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=args.batch_size, report_to=[], **losses
-    )
+        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=args.batch_size, report_to=[], **losses,
+        **({"ema_decay": 0.0} if removed == AVERAGE else {}),
+    )  # fmt: skip
+    stack = contextlib.ExitStack()  # for as long as the process lives: the optimizer is made later
+    stack.enter_context(without(removed))
+    model = PromptModel.build(verbalizer, f"{{'text': 'text_a'}}{{'hard': '{PROMPT}'}}{{'mask'}}", args.model)
     trainer = PromptTrainer(model, arguments, train_dataset=read_dataset(args.data_dir, verbalizer, ["train"]).train)
+    trainer.kernels = stack
     if trainer._average is not None:
         trainer._average.restart()
     return trainer
@@ -212,7 +235,7 @@ def make_model(folder: Path, size: str) -> None:
         vocab_size=vocabulary, hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
         intermediate_size=inner, max_position_embeddings=2048,
     )  # fmt: skip
-    ErnieForMaskedLM(config).save_pretrained(str(folder))
+    ErnieForMaskedLM(config).save_pretrained(str(folder), safe_serialization=True)
     words = (embedded / "vocab.txt").read_text("utf-8").splitlines()
     words += [f"[unused {number}]" for number in range(vocabulary - len(words))]
     (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
@@ -228,10 +251,11 @@ def median(values: list) -> float:
 
 
 def row(result: dict) -> str:
-    ours, peer = (median(result["samples_per_second"][side]) for side in ("ours", "peer"))
+    other = result["other"]
+    ours, peer = (median(result["samples_per_second"][side]) for side in ("ours", other))
     ratios = ", ".join(f"{ratio:.2f}" for ratio in result["ratios"])
     memory = ", ".join(f"{side} {peak:.0f}" for side, peak in result["peak_mb"].items())
-    speed = f"ours {ours:7.1f} samples/s, peer {peer:7.1f}, ratio {result['ratio']:6.2f} ({ratios})"
+    speed = f"ours {ours:7.1f} samples/s, {other} {peer:7.1f}, ratio {result['ratio']:6.2f} ({ratios})"
     return f"{result['size']:8} {result['loss']:6} {speed}; peak MB {memory}"
 
 
