@@ -1,4 +1,4 @@
-"""Package metadata. Every pin says why; how to install is in README.md."""
+"""Package metadata. Every pin says why; how to install is in docs/install.md."""
 
 import re
 from pathlib import Path
@@ -43,7 +43,7 @@ EXTRAS = {
         *PADDLENLP,
         *ONNXRUNTIME,
     ],
-    # paddlepaddle-gpu 3 comes from Paddle's own index and is installed first (README, GPU): PyPI's newest is 2.6.2
+    # paddlepaddle-gpu 3 comes from Paddle's own index and is installed first (docs/install.md, GPU): PyPI's newest is 2.6.2
     "gpu": [*PADDLENLP, *[requirement.replace("onnxruntime>", "onnxruntime-gpu>") for requirement in ONNXRUNTIME]],
 }
 EXTRAS["spark"] = [  # tools/spark_predict.py; together with infer, or with cpu, whose pins these fit

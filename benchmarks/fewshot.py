@@ -148,7 +148,9 @@ def main(argv=None):
             print(f"{name:28} {method.about}")
         return
     if not (Path(args.data_dir) / "train.txt").is_file():
-        raise ConfigError(f"--data_dir {args.data_dir}: no train.txt there; expected a dataset folder (README, Data)")
+        raise ConfigError(
+            f"--data_dir {args.data_dir}: no train.txt there; expected a dataset folder (docs/training.md, Data)"
+        )
     bench = Benchmark(args)
     bench.estimate()
     bench.run_all()

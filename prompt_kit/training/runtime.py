@@ -65,7 +65,7 @@ def require(module: str, extra: str = "cpu") -> None:
     if importlib.util.find_spec(module) is None:
         raise DependencyError(
             f"{module} is not installed; training and export need the extra '{extra}': "
-            f'pip install ".[{extra}]" in the clone, or pip install "prompt-kit[{extra}]" (GPU: see README, section GPU)'
+            f'pip install ".[{extra}]" in the clone, or pip install "prompt-kit[{extra}]" (GPU: see docs/install.md)'
         )
 
 

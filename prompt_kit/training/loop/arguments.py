@@ -313,5 +313,7 @@ def choose_device(device: Optional[str]) -> str:
         return "gpu" if gpus else "cpu"
     if device.startswith("gpu") and not gpus:
         why = "no GPU is visible" if paddle.is_compiled_with_cuda() else "the installed paddlepaddle is the CPU build"
-        raise ConfigError(f"--device {device}: {why}; use --device cpu, or install the GPU build (README, section GPU)")
+        raise ConfigError(
+            f"--device {device}: {why}; use --device cpu, or install the GPU build (docs/install.md, GPU)"
+        )
     return device

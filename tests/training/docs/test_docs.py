@@ -1,4 +1,4 @@
-"""Every command in the READMEs is parsed by the script's own parser, and what they link to is there."""
+"""Every command in the READMEs and docs/ is parsed by the script's own parser; the twins have the same ones."""
 
 from __future__ import annotations
 
@@ -9,24 +9,21 @@ import shlex
 
 import pytest
 
-READMES = (
-    "README.md",
-    "README_zh.md",
-    "data/tnews/README.md",
-    "CONTRIBUTING.md",
-    "docs/scale.md",
-    "docs/methods.md",
-    "docs/speed.md",
-)
+PAGES = ("README*.md", "CONTRIBUTING.md", "data/tnews/README.md", "docs/*.md")
+
+SCRIPTS = {"train": ["train.py"], "export": ["export.py"], "predict": ["infer.py"]}
 
 
 def commands(root):
     """(file, argv) of every `python <script>.py …` in code spans and blocks, pipes cut off."""
-    for name in READMES:
-        text = (root / name).read_text("utf-8").replace("\\\n", " ")
+    for path in sorted(path for pattern in PAGES for path in root.glob(pattern)):
+        name, text = path.relative_to(root).as_posix(), path.read_text("utf-8").replace("\\\n", " ")
         for line in re.findall(r"python (?:-m paddle[\w., -]*? )?((?:tools/|benchmarks/)?\w+\.py[^`\n|]*)", text):
             argv = shlex.split(re.split(r" (?:[#<>] |&$)", line)[0].rstrip(".,;:，。； "))
             yield pytest.param(argv, id=f"{name}: {' '.join(argv)[:60]}")
+        for command, rest in re.findall(r"prompt-kit (train|export|predict)\b([^`\n|]*)", text):
+            argv = [*SCRIPTS[command], *shlex.split(rest.rstrip(".,;:，。； "))]
+            yield pytest.param(argv, id=f"{name}: prompt-kit {command} {rest[:40]}")
 
 
 def pytest_generate_tests(metafunc):
@@ -52,15 +49,11 @@ def test_parses(root, command, monkeypatch):
     module["parse"](argv) if "parse" in module else module["build_parser"]().parse_args(argv)
 
 
-def test_links_lead_somewhere(root):
-    for name in READMES:
-        folder = (root / name).parent
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", (root / name).read_text("utf-8")):
-            assert (folder / target).exists(), f"{name} links to {target}"
-
-
-def test_the_two_readmes_have_the_same_commands(root):
-    def found(name):
-        return [c.values[0] for c in commands(root) if c.id.startswith(f"{name}: ")]
-
-    assert found("README.md") == found("README_zh.md")
+def test_the_twins_have_the_same_commands(root):
+    found: dict[str, list] = {}
+    for command in commands(root):
+        found.setdefault(command.id.split(": ")[0], []).append(command.values[0])
+    english = [name for name in found if not name.endswith("_zh.md") and (root / f"{name[:-3]}_zh.md").exists()]
+    assert len(english) > 5
+    for name in english:
+        assert sorted(found[name]) == sorted(found[f"{name[:-3]}_zh.md"]), name
