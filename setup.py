@@ -53,8 +53,10 @@ EXTRAS["spark"] = [  # tools/spark_predict.py; together with infer, or with cpu,
     "numpy<2",  # pyspark 3.5's own limit
     "setuptools<81",  # pyspark 3.5 imports distutils, which Python 3.12 has through setuptools alone
 ]
+EXTRAS["excel"] = ["openpyxl>=3.1,<4"]  # prompt-kit import excel; 3.1.5 was tried
 EXTRAS["test"] = [
     *EXTRAS["cpu"],
+    *EXTRAS["excel"],
     "pytest>=7",
     "ruff==0.15.7",  # a linter's release decides what passes
     "matplotlib>=3.5",

@@ -1,4 +1,4 @@
-"""The console command `prompt-kit`: train, export and predict, with the flags of train.py, export.py and infer.py."""
+"""The console command `prompt-kit`: train, export and predict, with the flags of train.py, export.py and infer.py, and more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ COMMANDS = {
     "train": "train, evaluate, predict with and export a prompt model",
     "export": "write the exported folder of a trained model",
     "predict": "label texts with an exported folder, without Paddle",
+    "import": "turn exports of annotation tools, and tables, into a data folder",
 }
+MODULES = {"import": "import_data"}  # of commands whose names Python keeps for itself
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -22,7 +24,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in COMMANDS:
         name = words[0]
-        importlib.import_module(f"prompt_kit.cli.{name}").main(words[1:], prog=f"prompt-kit {name}")
+        importlib.import_module(f"prompt_kit.cli.{MODULES.get(name, name)}").main(words[1:], prog=f"prompt-kit {name}")
     else:
         build_parser().parse_args(words[:1])
 

@@ -47,7 +47,7 @@ def test_every_command_is_listed_and_has_a_module(capsys):
     shown = capsys.readouterr().out
     folder = os.path.dirname(command.__file__)
     for name in command.COMMANDS:
-        assert f"\n  {name} " in shown and os.path.isfile(os.path.join(folder, f"{name}.py"))
+        assert f"\n  {name} " in shown and os.path.isfile(os.path.join(folder, f"{command.MODULES.get(name, name)}.py"))
 
 
 def test_version(capsys):

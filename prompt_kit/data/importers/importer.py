@@ -1,0 +1,162 @@
+"""An export -> the files of a data folder: read, vote, divide. The command and its flags are in prompt_kit/cli/import_data.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Callable, Optional
+
+from prompt_kit.data.importers.doccano import SUFFIXES as DOCCANO_SUFFIXES
+from prompt_kit.data.importers.doccano import read_doccano, read_label_names
+from prompt_kit.data.importers.label_studio import SUFFIXES as LABEL_STUDIO_SUFFIXES
+from prompt_kit.data.importers.label_studio import read_label_studio
+from prompt_kit.data.importers.plain_table import CSV_SUFFIXES, EXCEL_SUFFIXES, read_csv, read_excel
+from prompt_kit.data.importers.records import Record
+from prompt_kit.data.importers.sources import decode, open_sources
+from prompt_kit.data.importers.split import NAMES, stratified
+from prompt_kit.data.importers.votes import Decided, decide
+from prompt_kit.data.lines import read_lines
+from prompt_kit.errors import ConfigError, DataError, VerbalizerError
+from prompt_kit.prompt.verbalizer import Verbalizer
+
+FORMATS = ("doccano", "label-studio", "csv", "excel")
+_SUFFIXES = {
+    "doccano": DOCCANO_SUFFIXES,
+    "label-studio": LABEL_STUDIO_SUFFIXES,
+    "csv": CSV_SUFFIXES,
+    "excel": EXCEL_SUFFIXES,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an export is read and divided.
+
+    shares       of train, dev and test, summing to 1; fewer than three leave out the last files
+    label_file   a label.txt to keep: its order, its words, and no label beyond it; None makes one from the labels found
+    label_names  id -> name, for doccano's exports of ids
+    delimiter, quotes, has_header, sheet  are of tables (CSV, Excel)
+    """
+
+    text_column: Optional[str] = None
+    label_column: Optional[str] = None
+    encoding: Optional[str] = None
+    shares: Sequence[float] = (0.8, 0.1, 0.1)
+    seed: int = 0
+    label_file: Optional[str] = None
+    label_config: Optional[str] = None
+    delimiter: Optional[str] = None
+    quotes: bool = True
+    has_header: bool = True
+    sheet: Optional[str] = None
+
+
+@dataclass
+class Imported:
+    """files: name -> lines, as a data folder has them; told: what a person should know of the way there."""
+
+    files: dict[str, list[str]]
+    told: list[str] = field(default_factory=list)
+
+
+def import_data(kind: str, paths: Sequence[str], settings: Settings) -> Imported:
+    """Read the exports at `paths`, all of one kind (FORMATS), and divide their texts.
+
+    Raises DataError with file:line for what cannot be read, ConfigError for settings that do not fit the files.
+    """
+    if kind not in FORMATS:
+        raise ConfigError(f"unknown format {kind!r}, expected one of {', '.join(FORMATS)}")
+    told: list[str] = []
+    first: dict[str, str] = {}  # label -> where it was met, for messages
+    decided = decide(_remembered(_records(kind, paths, settings, told), first))
+    told += decided.counts.told()
+    if not decided.examples:
+        raise DataError(
+            f"{', '.join(paths)}: no labelled text ({'; '.join(told) or 'no label in any record'}); label some, or name "
+            "the column with --label_column"
+        )
+    label_lines = _label_lines(decided, settings.label_file, first)
+    return Imported({"label.txt": label_lines, **_divided(decided, settings, told)}, told)
+
+
+def _records(kind: str, paths: Sequence[str], settings: Settings, told: list[str]) -> Iterator[Record]:
+    read = _reader(kind, settings)
+    for source in open_sources(paths, _SUFFIXES[kind]):
+        if kind == "excel":
+            yield from read_excel(
+                source, settings.text_column, settings.label_column, settings.sheet, settings.has_header
+            )
+            continue
+        text, encoding = decode(source, settings.encoding)
+        if encoding != "utf-8" and settings.encoding is None:
+            told.append(f"{source.name} read as {encoding.upper()}")
+        yield from read(source.name, text)
+
+
+def _reader(kind: str, settings: Settings) -> Callable[[str, str], Iterator[Record]]:
+    columns = (settings.text_column, settings.label_column)
+    if kind == "doccano":
+        names: Optional[Mapping[int, str]] = None
+        if settings.label_config is not None:
+            (source,) = open_sources([settings.label_config], (".json",))
+            names = read_label_names(source)
+        return lambda name, text: read_doccano(name, text, *columns, names)
+    if kind == "label-studio":
+        return lambda name, text: read_label_studio(name, text, *columns)
+    table = (settings.delimiter, settings.has_header, settings.quotes)
+    return lambda name, text: read_csv(name, text, *columns, *table)
+
+
+def _remembered(records: Iterator[Record], first: dict[str, str]) -> Iterator[Record]:
+    for record in records:
+        for label in record.votes:
+            first.setdefault(" ".join(label.split()), record.where)
+        yield record
+
+
+def _label_lines(decided: Decided, label_file: Optional[str], first: Mapping[str, str]) -> list[str]:
+    """The lines of label.txt: those of `label_file`, or the labels in the order in which their texts come."""
+    found = list(dict.fromkeys(str(example.label) for example in decided.examples))
+    where = lambda label: first.get(" ".join(label.split()), "label")  # noqa: E731
+    if label_file is not None:
+        known = Verbalizer.from_file(label_file).labels
+        for label in found:
+            if label not in known:
+                raise DataError(
+                    f"{where(label)}: label {label!r} is not in {label_file}; add it there, or mend the export"
+                )
+        return [line for _, line in read_lines(label_file)]
+    for label in found:
+        if "==" in label:
+            raise DataError(f"{where(label)}: label {label!r} holds '==', which label.txt puts before words; rename it")
+    try:
+        Verbalizer.from_lines(found)
+    except VerbalizerError as problem:
+        raise DataError(f"the labels found ({', '.join(found[:8])}) make no label.txt: {problem}") from None
+    return found
+
+
+def _divided(decided: Decided, settings: Settings, told: list[str]) -> dict[str, list[str]]:
+    examples = decided.examples
+    parts = stratified([str(example.label) for example in examples], settings.shares, settings.seed)
+    files = {}
+    for name, share, places in zip(NAMES, settings.shares, parts):
+        if places:
+            files[f"{name}.txt"] = [f"{examples[place].text_a}\t{examples[place].label}" for place in places]
+        elif share:
+            told.append(f"no {name}.txt: {share:.3g} of {len(examples)} texts is none")
+    if decided.unlabelled:
+        files["data.txt"] = decided.unlabelled
+    return files
+
+
+def label_hint(lines: Sequence[str], output_dir: str) -> str:
+    """What to do with label.txt next, where its labels stand for themselves and look like codes; else ''."""
+    bare = [line for line in lines if "==" not in line and line.isascii()]
+    if not bare:
+        return ""
+    return (
+        f"the label words are the labels themselves: in {os.path.join(output_dir, 'label.txt')} give {bare[0]!r} and the like "
+        "words that a sentence would have, as in news_car==汽车"
+    )

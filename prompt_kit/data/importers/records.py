@@ -1,0 +1,43 @@
+"""What every reader yields: a text with the labels that annotators gave it, and where it stands."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_BREAKS = re.compile(r"[\t\r\n]+")  # what ends a column or a line of a data file
+
+_ENDS = re.compile(r"^[\s\ufeff]+|[\s\ufeff]+$")  # a BOM at the start of a file would be lost on reading it
+
+
+@dataclass(frozen=True)
+class Record:
+    """One task as a tool exports it, or one row of a table.
+
+    where    file:line, for messages
+    text     as it stands in the source
+    votes    a label from each annotator; empty when nobody labelled it
+    skipped  an annotator refused the task, and none labelled it
+    """
+
+    where: str
+    text: str
+    votes: tuple[str, ...] = ()
+    skipped: bool = False
+
+
+def clean(text: str) -> str:
+    """The text on one line: runs of tabs and line breaks become a space, half a surrogate pair becomes U+FFFD."""
+    text = _BREAKS.sub(" ", _ENDS.sub("", text))
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+
+
+def has_breaks(text: str) -> bool:
+    """Whether `clean` puts a space into the text."""
+    return bool(_BREAKS.search(text.strip()))
+
+
+def is_empty(text: str) -> bool:
+    """Whether there is nothing to see: spaces, control and format characters (zero-width space, BOM) alone."""
+    return all(unicodedata.category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp") for character in text)

@@ -1,0 +1,122 @@
+"""CSV and Excel: quotes, delimiters, columns, rows that do not fit, with the lines they are on."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from prompt_kit.data.importers.plain_table import read_csv, read_excel
+from prompt_kit.data.importers.sources import Source
+from prompt_kit.errors import ConfigError, DataError, DependencyError
+
+
+def read(text, **flags):
+    return [(one.where, one.text, one.votes) for one in read_csv("f.csv", text, **flags)]
+
+
+def test_quotes_commas_tabs_and_line_breaks_inside_a_text():
+    text = 'id,text,label\r\n1,"他说""好"",\t走\n了",体育\r\n\r\n2,没有引号,\r\n'
+    assert read(text) == [("f.csv:2", '他说"好",\t走\n了', ("体育",)), ("f.csv:5", "没有引号", ())]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_the_first_lines(delimiter):
+    assert read(f"标题{delimiter}标签\n甲{delimiter}体育\n") == [("f.csv:2", "甲", ("体育",))]
+
+
+def test_another_delimiter():
+    assert read("text|label\n甲,乙|体育\n", delimiter="|") == [("f.csv:2", "甲,乙", ("体育",))]
+    with pytest.raises(ConfigError, match="--delimiter '..' must be one character"):
+        read("text||label\n", delimiter="||")
+
+
+def test_without_a_header():
+    assert read("体育\t甲\n", has_header=False, text_column="2", label_column="1") == [("f.csv:1", "甲", ("体育",))]
+
+
+def test_quotation_marks_that_quote_nothing():
+    text = 'text\tlabel\n"大新闻"来了\t体育\n'
+    with pytest.raises(DataError, match="f.csv:2: not a row of a table .*--no_quotes"):
+        read(text)
+    assert read(text, quotes=False) == [("f.csv:2", '"大新闻"来了', ("体育",))]
+
+
+def test_a_quotation_mark_that_is_never_closed_is_found_where_it_opens():
+    with pytest.raises(DataError, match="^f.csv:3: not a row of a table .unexpected end of data"):
+        read('text,label\n甲,体育\n"乙,体育\n丙,汽车\n')
+
+
+def test_rows_of_another_width():
+    assert read("text,label\n甲,体育,,\n") == [("f.csv:2", "甲", ("体育",))]
+    with pytest.raises(DataError, match="^f.csv:3: 3 columns, but the first line has 2 .'text', 'label'."):
+        read("text,label\n甲,体育\n乙,丙,汽车\n")
+    with pytest.raises(DataError, match="^f.csv:2: 1 columns, but the first line has 2"):
+        read("text,label\n甲\n")
+
+
+def test_columns():
+    table = "a,b,text\n甲,体育,x\n"
+    assert read(table, text_column="a", label_column="b") == [("f.csv:2", "甲", ("体育",))]
+    with pytest.raises(
+        DataError, match="^f.csv:1: which column is the label. .* has 'a', 'b', 'text'; give --label_column"
+    ):
+        read(table)
+    with pytest.raises(ConfigError, match="--text_column c: f.csv has the columns 'a', 'b', 'text'"):
+        read(table, text_column="c")
+    with pytest.raises(ConfigError, match="text and label are the same column, 'a'"):
+        read(table, text_column="a", label_column="1")
+
+
+def test_a_long_cell_is_no_limit():
+    assert len(read(f"text,label\n{'长' * 200000},体育\n")[0][1]) == 200000
+
+
+def workbook(rows, title="Sheet", more=()):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for name, content in ((title, rows), *more):
+        sheet = book.active if name == title else book.create_sheet(name)
+        sheet.title = name
+        for row in content:
+            sheet.append(row)
+    stream = io.BytesIO()
+    book.save(stream)
+    return Source("b.xlsx", stream.getvalue())
+
+
+def excel(source, **flags):
+    return [(one.where, one.text, one.votes) for one in read_excel(source, **flags)]
+
+
+def test_a_sheet():
+    rows = [["编号", "评论", "标签"], [1, "他说\n好", 1.0], [], [2, "乙", None], [3, 12345, "体育"]]
+    assert excel(workbook(rows, "评价")) == [
+        ("b.xlsx:评价:2", "他说\n好", ("1",)),
+        ("b.xlsx:评价:4", "乙", ()),
+        ("b.xlsx:评价:5", "12345", ("体育",)),
+    ]
+
+
+def test_another_sheet():
+    source = workbook([["x"]], more=(("数据", [["甲", "体育"]]),))
+    flags = {"has_header": False, "text_column": "1", "label_column": "2"}
+    assert excel(source, sheet="数据", **flags) == [("b.xlsx:数据:1", "甲", ("体育",))]
+    with pytest.raises(ConfigError, match="--sheet y: b.xlsx has the sheets 'Sheet', '数据'"):
+        excel(source, sheet="y")
+
+
+def test_what_is_no_workbook():
+    pytest.importorskip("openpyxl")
+    with pytest.raises(DataError, match="^b.xls: not an .xlsx workbook; open it in Excel"):
+        excel(Source("b.xls", b"\xd0\xcf\x11\xe0"))
+    with pytest.raises(DataError, match="^b.xlsx: not a workbook that can be read"):
+        excel(Source("b.xlsx", b"PK\x03\x04 cut"))
+    with pytest.raises(DataError, match="^b.xlsx:Sheet: the sheet is empty"):
+        excel(workbook([]))
+
+
+def test_without_openpyxl(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
+    with pytest.raises(DependencyError, match=r'pip install ".\[excel\]"'):
+        excel(Source("b.xlsx", b"PK\x03\x04"))
