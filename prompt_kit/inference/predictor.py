@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Optional, Union
 
@@ -20,6 +21,7 @@ from prompt_kit.errors import ConfigError
 from prompt_kit.inference.bundle import bundle_folder
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.ensemble import average, read_models
+from prompt_kit.inference.explanation import Explanation, explain
 from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 
@@ -132,6 +134,31 @@ class Predictor:
     def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray:
         """[N, C] float64, label probabilities in the order of the examples and of `labels`."""
         return average([model.probabilities(examples, batch_size) for model in self.models], self._weights)
+
+    def explain(
+        self,
+        texts: Iterable[Union[str, Example]],
+        top_k: int = 5,
+        label: Optional[str] = None,
+        batch_size: int = 32,
+    ) -> list[Explanation]:
+        """What each character does for the label (see explanation.py): each text is classified once without each of its
+        characters. `label` None: the predicted one. `top_k`: how many characters are named first."""
+        if isinstance(texts, str):
+            raise ConfigError("explain takes a list of texts; for one text write explain([text])")
+        return list(self.explain_stream(texts, top_k, label, batch_size))
+
+    def explain_stream(
+        self,
+        texts: Iterable[Union[str, Example]],
+        top_k: int = 5,
+        label: Optional[str] = None,
+        batch_size: int = 32,
+    ) -> Iterator[Explanation]:
+        """Explanations one by one, in the order of the texts, in bounded memory."""
+        _check_number("batch_size", batch_size, 1)
+        tokenizers = [model.prompt_tokenizer for model in self.models]
+        return explain(partial(self.probabilities, batch_size=batch_size), tokenizers, self.labels, texts, top_k, label)
 
     @property
     def prompt_tokenizer(self) -> PromptTokenizer:

@@ -54,6 +54,20 @@ class Features:
     soft_ids: Optional[list[int]] = None
 
 
+@dataclass(frozen=True)
+class Read:
+    """What is read of one text of a template: its tokens from `start` to before `stop`, of `total`."""
+
+    field: str
+    start: int
+    stop: int
+    total: int
+
+    @property
+    def is_cut(self) -> bool:
+        return self.stop - self.start < self.total
+
+
 @dataclass
 class _Fixed:
     """Neighbouring parts of the prompt, ready to be copied; `masks` are offsets of [MASK] in them."""
@@ -140,6 +154,21 @@ class PromptTokenizer:
         encoded = self.tokenizer.encode_batch(texts)
         columns = {name: encoded[i * len(examples) : (i + 1) * len(examples)] for i, name in enumerate(names)}
         return [self._wrap([columns[slot.field][row] for slot in self._slots]) for row in range(len(examples))]
+
+    def what_is_read(self, examples: Sequence[Example]) -> list[tuple[Read, ...]]:
+        """What `encode_many` keeps of each example's texts, in the order of the template. Raises DataError as it does."""
+        names = self.template.fields
+        encoded = self.tokenizer.encode_batch([_text_of(example, name) for example in examples for name in names])
+        found = []
+        for row in range(len(examples)):
+            lengths = dict(zip(names, map(len, encoded[row * len(names) : (row + 1) * len(names)])))
+            kept = self._fit([range(lengths[slot.field]) for slot in self._slots])
+            found.append(
+                tuple(
+                    Read(slot.field, one.start, one.stop, lengths[slot.field]) for slot, one in zip(self._slots, kept)
+                )
+            )
+        return found
 
     def to_config(self) -> dict[str, Any]:
         """The settings as plain data, for JSON; the template as its canonical string."""
@@ -230,7 +259,7 @@ class PromptTokenizer:
                 soft += [0] * len(text)
         return Features(ids, types, masks or [0], soft if self.uses_soft else None)
 
-    def _fit(self, texts: Sequence[list[int]]) -> list[list[int]]:
+    def _fit(self, texts: Sequence[Any]) -> list[Any]:
         """The texts, cut to their own bounds and then to what the prompt leaves of max_seq_length."""
         lengths = [
             len(text) if slot.max_length is None else min(len(text), slot.max_length)

@@ -377,3 +377,14 @@ def test_with_the_embedded_vocabulary(root):
     words = tokenizer.encode("这条新闻的主题是")
     assert [one.init_id for one in made.soft_tokens] == words == features.input_ids[9:17]
     assert pickle.loads(pickle.dumps(made)).encode(Example(text)) == features  # noqa: S301
+
+
+def test_what_is_read():
+    template = Template.parse("{'text': 'text_a'}{'sep'}{'text': 'text_b', 'truncate': 'head'}{'mask'}")
+    made = PromptTokenizer(template, CharTokenizer(), 4 + 5)
+    (first, second), (short, empty) = made.what_is_read([Example("abcdef", None, "uvw"), Example("ab", None, "")])
+    assert (first.field, first.start, first.stop, first.total, first.is_cut) == ("text_a", 0, 3, 6, True)
+    assert (second.field, second.start, second.stop, second.total) == ("text_b", 1, 3, 3)
+    ids = made.encode(Example("abcdef", None, "uvw")).input_ids
+    assert ids[1:4] == [ord(c) for c in "abc"] and ids[5:7] == [ord(c) for c in "vw"]
+    assert not short.is_cut and not empty.is_cut and empty.total == 0

@@ -1,0 +1,85 @@
+"""Say what each character of a text does for its label, with an exported prompt model, without Paddle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Callable, Optional
+
+from prompt_kit.cli.parser import ArgumentParser, typed
+
+if TYPE_CHECKING:
+    from prompt_kit.inference.explanation import CharacterEffect, Explanation
+
+EXAMPLES = """\
+input is one of: --data_dir, --text, or lines piped to stdin. Each text is classified once without each of its characters.
+
+examples:
+  prompt-kit explain --text 今晚国足迎战日本队 新车上市售价公布
+  prompt-kit explain --text 今晚国足迎战日本队 --label news_sports --top_k 3
+  prompt-kit explain --data_dir data/tnews --output_format jsonl > why.jsonl
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit explain") -> None:
+    from prompt_kit.cli.predict import check_input, load, open_texts
+
+    args = parse(argv, prog)
+    check_input(args)
+    predictor = load(args)
+    texts = open_texts(args, predictor.labels)
+    show = FORMATS[args.output_format]
+    for explanation in predictor.explain_stream(texts, args.top_k, args.label, args.batch_size):
+        print(show(explanation))
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit explain") -> argparse.Namespace:
+    parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit explain", typed(prog)))
+    parser.set_defaults(prog=prog, use_fp16=False, device_id=0)
+    add = parser.add_argument
+    add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
+        help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
+    add("--data_dir", metavar="FOLDER", help="explain the lines of data.txt in this folder")
+    add("--text", nargs="+", metavar="TEXT", help="explain these texts")
+    add("--label", metavar="LABEL", help="what speaks for this label (default: for the predicted one)")
+    add("--top_k", type=int, default=5, metavar="K", help="characters to name at most (default: %(default)s)")
+    add("--output_format", choices=sorted(FORMATS), default="text",
+        help="text: two lines a text; jsonl: a JSON object with every character (default: %(default)s)")  # fmt: skip
+    add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
+    add("--batch_size", type=int, default=32, metavar="N", help="texts at a time (default: %(default)s)")
+    add("--device", choices=("auto", "cpu", "gpu"), default="auto",
+        help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
+    add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
+    add("--precision", choices=("auto", "fp32", "fp16", "int8"), default="fp32",
+        help="fp32 tells the small changes that one character makes best (default: %(default)s)")  # fmt: skip
+    return parser.parse_args(argv)
+
+
+def _text(explanation: Explanation) -> str:
+    """The label with its probability and the text, and under it the characters that speak for the label."""
+    text = " ".join(explanation.text.split())
+    named = "  ".join(f"{one.text} {one.log_odds:+.2f}" for one in explanation.top)
+    cut = " (cut: not all of it is read)" if explanation.is_cut else ""
+    return f"{explanation.label}\t{explanation.score:.4f}\t{text}{cut}\n\t{named or '(no character speaks for it)'}"
+
+
+def _jsonl(explanation: Explanation) -> str:
+    def plain(one: CharacterEffect) -> dict:
+        return {
+            "text": one.text, "start": one.start,
+            "log_odds": round(one.log_odds, 6), "probability": round(one.probability, 6),
+        }  # fmt: skip
+
+    record = {
+        "text": explanation.text,
+        "label": explanation.label,
+        "score": round(explanation.score, 6),
+        "is_cut": explanation.is_cut,
+        "top": [plain(one) for one in explanation.top],
+        "characters": [plain(one) for one in explanation.effects],
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+FORMATS: dict[str, Callable[[Explanation], str]] = {"text": _text, "jsonl": _jsonl}
