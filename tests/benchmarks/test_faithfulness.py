@@ -1,0 +1,60 @@
+"""benchmarks/faithfulness.py on a graph that adds token scores: what is named decides, what is drawn seldom does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from scripts import load_script
+from toy_bundle import write_toy_bundle
+
+from prompt_kit.errors import ConfigError
+from prompt_kit.inference.predictor import Predictor
+
+pytest.importorskip("onnxruntime")
+faithfulness = load_script("benchmarks/faithfulness")
+
+TEXTS = [
+    "新新球新新",
+    "新车新新新",
+    "新新新新股",
+    "票新新新新",
+    "新新新新新新新新新新新新新新新",
+]  # the last one is cut
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_toy_bundle(tmp_path / "export")
+
+
+def test_named_characters_win(folder, tmp_path, capsys):
+    (tmp_path / "test.txt").write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
+    output = tmp_path / "result.json"
+    faithfulness.main(
+        ["--model_path_prefix", str(folder), "--data_dir", str(tmp_path), "--k", "1", "4", "--output", str(output)]
+    )
+    shown = capsys.readouterr().out
+    assert "5 texts explained" in shown and "1 are cut and left out" in shown
+    one, four = json.loads(output.read_text("utf-8"))["rows"]
+    # without its character a text is 新 alone, which the first label, sports, wins: 球's label stays
+    assert (one["texts"], one["named"]) == (4, {"taken away": 3, "alone": 4})
+    assert len(one["random"]) == 5 and all(each["taken away"] <= 3 and each["alone"] <= 4 for each in one["random"])
+    assert sum(each["taken away"] for each in one["random"]) < 3 * 5
+    assert four["named"] == {"taken away": 3, "alone": 4}
+    assert "| 1 | 4 | 75.0% (30.1% to 95.4%) | " in shown
+
+
+def test_characters_are_taken_at_their_places(folder):
+    (one,) = Predictor(folder, device="cpu", num_threads=1).explain(["球新球 队"])
+    assert faithfulness.left(one.text, [one.effects[0], one.effects[3]]) == "新球 "
+
+
+def test_mistakes(folder, tmp_path):
+    with pytest.raises(ConfigError, match="must be 1 or more"):
+        faithfulness.main(["--k", "0"])
+    (tmp_path / "data.txt").write_text("球\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="--k 2: no text has more"):
+        faithfulness.main(
+            ["--model_path_prefix", str(folder), "--data_dir", str(tmp_path), "--split", "data", "--k", "2"]
+        )
