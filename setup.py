@@ -54,12 +54,17 @@ EXTRAS["spark"] = [  # tools/spark_predict.py; together with infer, or with cpu,
     "setuptools<81",  # pyspark 3.5 imports distutils, which Python 3.12 has through setuptools alone
 ]
 EXTRAS["excel"] = ["openpyxl>=3.1,<4"]  # prompt-kit import excel; 3.1.5 was tried
+EXTRAS["report"] = [  # prompt-kit report, train.py --report; together with infer or cpu
+    "matplotlib>=3.6",  # draws the pictures; 3.6 is the first with layout="constrained" as an argument of a figure
+    "scikit-learn>=1.1",  # counts precision, recall, F1 and the confusion matrix
+    "jinja2>=3.0",  # writes the page, and escapes every text in it
+]
 EXTRAS["test"] = [
     *EXTRAS["cpu"],
+    *EXTRAS["report"],
     *EXTRAS["excel"],
     "pytest>=7",
     "ruff==0.15.7",  # a linter's release decides what passes
-    "matplotlib>=3.5",
     "nbclient",
     "ipykernel",
 ]
@@ -73,7 +78,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9",
     packages=find_packages(include=["prompt_kit", "prompt_kit.*"]),
-    package_data={"prompt_kit": ["models/*/*"]},
+    package_data={"prompt_kit": ["models/*/*", "report/*.jinja"]},
     install_requires=BASE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["prompt-kit = prompt_kit.cli.main:console"]},

@@ -18,6 +18,25 @@ class BadCase(NamedTuple):
     gold: str
 
 
+class ClassScore(NamedTuple):
+    """How one label did: of the texts given it, the share that is right, and of its texts, the share that was found."""
+
+    precision: float
+    recall: float
+    f1: float
+    texts: int
+
+
+class Bin(NamedTuple):
+    """Predictions whose probability lies above `low` and up to `high`: how many, their mean probability, the share right."""
+
+    low: float
+    high: float
+    texts: int
+    probability: float
+    right: float
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """[..., C] -> [..., C] probabilities, in float64."""
     logits = np.asarray(logits, dtype=np.float64)
@@ -42,6 +61,37 @@ def class_report(predicted: np.ndarray, gold: np.ndarray, labels: Sequence[str])
     return classification_report(
         gold, predicted, labels=list(range(len(labels))), target_names=list(labels), digits=4, zero_division=0.0
     )
+
+
+def class_scores(predicted: np.ndarray, gold: np.ndarray, num_labels: int) -> list[ClassScore]:
+    """Precision, recall, F1 and support of each label, 0 where there is nothing to divide by."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(gold, predicted, labels=list(range(num_labels)), zero_division=0.0)
+    return [ClassScore(float(p), float(r), float(f), int(n)) for p, r, f, n in zip(*columns)]
+
+
+def reliability(probabilities: np.ndarray, gold: np.ndarray, num_bins: int = 10) -> list[Bin]:
+    """The predictions of [N, C] probabilities, by the probability of the predicted label, in bins of equal width."""
+    best = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == gold
+    places = np.clip(np.ceil(best * num_bins).astype(int) - 1, 0, num_bins - 1)
+    bins = []
+    for place in range(num_bins):
+        inside = places == place
+        count = int(inside.sum())
+        means = (float(best[inside].mean()), float(right[inside].mean())) if count else (math.nan, math.nan)
+        bins.append(Bin(place / num_bins, (place + 1) / num_bins, count, *means))
+    return bins
+
+
+def expected_calibration_error(bins: Sequence[Bin]) -> float:
+    """The mean distance of a prediction's probability and its bin's share of right ones, weighted by the bins' texts.
+
+    Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (arXiv:1706.04599), equation 3.
+    """
+    total = sum(one.texts for one in bins)
+    return sum(one.texts / total * abs(one.right - one.probability) for one in bins if one.texts)
 
 
 def confusion_matrix(predicted: np.ndarray, gold: np.ndarray, num_labels: int) -> np.ndarray:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from prompt_kit.metrics import BadCase, bad_cases, softmax, wilson_interval
+from prompt_kit.metrics import (
+    BadCase,
+    ClassScore,
+    bad_cases,
+    expected_calibration_error,
+    reliability,
+    softmax,
+    wilson_interval,
+)
 
 GOLD = np.array([0, 0, 0, 1, 1, 2])
 PREDICTED = np.array([0, 0, 1, 1, 0, 0])
@@ -73,3 +81,21 @@ def test_softmax():
 )
 def test_wilson_interval(right, total, interval):
     assert wilson_interval(right, total) == pytest.approx(interval, abs=1e-4)
+
+
+def test_reliability_by_hand():
+    probabilities = np.array([[0.55, 0.45], [0.6, 0.4], [0.05, 0.95], [1.0, 0.0]])
+    bins = reliability(probabilities, np.array([0, 1, 1, 0]), num_bins=10)
+    assert [one.texts for one in bins] == [0, 0, 0, 0, 0, 2, 0, 0, 0, 2], "0.6 is in the bin up to 0.6, 1 in the last"
+    assert (bins[5].low, bins[5].high) == (0.5, 0.6)
+    assert bins[5][3:] == pytest.approx((0.575, 0.5)) and bins[9][3:] == pytest.approx((0.975, 1.0))
+    assert expected_calibration_error(bins) == pytest.approx((0.075 + 0.025) / 2)
+
+
+def test_class_scores_are_those_of_the_table(metrics):
+    scores = metrics.class_scores(np.array([0, 0, 1]), np.array([0, 1, 1]), 3)
+    assert scores == [
+        ClassScore(0.5, 1.0, pytest.approx(2 / 3), 1),
+        ClassScore(1.0, 0.5, pytest.approx(2 / 3), 2),
+        (0, 0, 0, 0),
+    ]

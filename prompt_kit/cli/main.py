@@ -15,6 +15,7 @@ COMMANDS = {
     "export": "write the exported folder of a trained model",
     "predict": "label texts with an exported folder, without Paddle",
     "import": "turn exports of annotation tools, and tables, into a data folder",
+    "report": "write a page about how a model does on labelled texts, without Paddle",
     "explain": "say what each character does for the label, without Paddle",
 }
 MODULES = {"import": "import_data"}  # of commands whose names Python keeps for itself

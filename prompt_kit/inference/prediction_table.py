@@ -1,4 +1,4 @@
-"""The table of predictions that a run leaves: text, label, probability, gold."""
+"""The tables that a run leaves: all predictions (text, label, probability, gold), and the wrong ones alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from prompt_kit.atomic import replace_file
 from prompt_kit.data.dataset import Example
+from prompt_kit.metrics import BadCase
 
 
 def write_prediction_table(
@@ -21,3 +22,12 @@ def write_prediction_table(
         writer.writerow(["text", "label", "probability", "gold"])
         for example, label, row in zip(examples, probabilities.argmax(axis=-1), probabilities):
             writer.writerow([example.text_a, labels[label], f"{row[label]:.6f}", example.label or ""])
+
+
+def write_bad_cases(path: Path, cases: Sequence[BadCase]) -> None:
+    """Write a tab-separated file with a header: what was predicted, with its probability, and what is right."""
+    with replace_file(path) as staging, open(staging, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["text", "predicted", "probability", "gold"])
+        for case in cases:
+            writer.writerow([case.text, case.predicted, f"{case.probability:.6f}", case.gold])

@@ -13,8 +13,8 @@ import paddle
 
 from prompt_kit.atomic import replace_file
 from prompt_kit.data.dataset import Example
-from prompt_kit.inference.prediction_table import write_prediction_table
-from prompt_kit.metrics import accuracy_and_f1, softmax
+from prompt_kit.inference.prediction_table import write_bad_cases, write_prediction_table
+from prompt_kit.metrics import accuracy_and_f1, bad_cases, softmax
 from prompt_kit.prompt.verbalizer import Verbalizer
 
 logger = logging.getLogger(__name__)
@@ -50,17 +50,23 @@ class Results:
     def write_predictions(
         self, split: str, logits: np.ndarray, examples: Sequence[Example], verbalizer: Verbalizer
     ) -> None:
-        """{split}_predictions.tsv (text, label, probability, gold), and metrics if the examples have labels."""
+        """{split}_predictions.tsv (text, label, probability, gold); if the examples have labels, metrics and
+        {split}_bad_cases.tsv (text, predicted, probability, gold), the most confident first."""
         probabilities = softmax(logits)
         predicted = probabilities.argmax(axis=-1)
         metrics: dict[str, Any] = {f"{split}_samples": len(examples)}
-        if all(example.label is not None for example in examples):
+        labelled = all(example.label is not None for example in examples)
+        if labelled:
             gold = np.array([verbalizer.label_to_id[example.label] for example in examples])
             metrics.update({f"{split}_{name}": value for name, value in accuracy_and_f1(predicted, gold).items()})
         if self.writes:
             path = self.folder / f"{split}_predictions.tsv"
             write_prediction_table(path, examples, probabilities, verbalizer.labels)
             logger.info("predictions: %s", path)
+            if labelled:
+                texts = [example.text_a for example in examples]
+                wrong = bad_cases(texts, probabilities, gold.tolist(), verbalizer.labels)
+                write_bad_cases(self.folder / f"{split}_bad_cases.tsv", wrong)
         self.write(split, metrics)
 
 

@@ -51,7 +51,7 @@ _TEXTS = 2000  # of data.txt that the head is started with: more would tell no m
 # what a run leaves in its output_dir, beside checkpoints, logs and export
 _WRITTEN = (
     "prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json", "*_results.json",
-    "*_predictions.tsv", PSEUDO_LABELS_FILE,
+    "*_predictions.tsv", "*_bad_cases.tsv", PSEUDO_LABELS_FILE,
 )  # fmt: skip
 
 
