@@ -7,11 +7,13 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
 from prompt_kit import atomic
-from prompt_kit.atomic import replace_file, replace_files, replace_folder
+from prompt_kit.atomic import recover, remove_folder, replace_file, replace_files, replace_folder
+from prompt_kit.locks import Lock
 
 
 def tree(folder):
@@ -86,7 +88,14 @@ def test_replace_files_keeps_all_old_ones_on_an_error(tmp_path, error):
     assert tree(tmp_path) == {"a": "old a", "b": "old b"}
 
 
-def test_replace_folder(tmp_path):
+@pytest.fixture(params=["in one step", "in two steps"])
+def swap(request, monkeypatch):
+    """How a folder takes the place of an old one: as Linux can, and as every system can."""
+    if request.param == "in two steps":
+        monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
+
+
+def test_replace_folder(tmp_path, swap):
     folder = tmp_path / "runs" / "checkpoint-1"
     with replace_folder(folder) as staging:
         write(staging / "a", "one")
@@ -111,20 +120,76 @@ def test_replace_folder_keeps_the_old_one_on_an_error(tmp_path, error):
     assert tree(tmp_path) == {"f/a": "old"}
 
 
-def test_replace_folder_puts_the_old_one_back_when_the_last_rename_fails(tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError, Interrupted])
+def test_replace_folder_puts_the_old_one_back_when_the_last_rename_fails(tmp_path, monkeypatch, error):
+    monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
     with replace_folder(tmp_path / "f") as staging:
         write(staging / "a", "old")
     rename = os.replace
 
     def refuse(source, target):
         if ".staging-" in str(source):
-            raise OSError("no")
+            raise error("no")
         rename(source, target)
 
     monkeypatch.setattr(atomic.os, "replace", refuse)
-    with pytest.raises(OSError, match="no"), replace_folder(tmp_path / "f") as staging:
+    with pytest.raises(error, match="no"), replace_folder(tmp_path / "f") as staging:
         write(staging / "a", "new")
     assert tree(tmp_path) == {"f/a": "old"}
+
+
+def test_no_old_folder_is_deleted_that_could_not_be_put_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
+    with replace_folder(tmp_path / "f") as staging:
+        write(staging / "a", "old")
+    rename, calls = os.replace, []
+
+    def only_the_first(source, target):
+        calls.append(source)
+        if len(calls) > 1:
+            raise OSError("no")
+        rename(source, target)
+
+    monkeypatch.setattr(atomic.os, "replace", only_the_first)
+    with pytest.raises(OSError, match="no"), replace_folder(tmp_path / "f") as staging:
+        write(staging / "a", "new")
+    monkeypatch.setattr(atomic.os, "replace", rename)
+    assert list(tree(tmp_path).values()) == ["old"]
+    recover(tmp_path)
+    assert tree(tmp_path) == {"f/a": "old"}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone swaps two names in one step")
+def test_a_folder_is_never_absent_while_it_is_replaced(tmp_path, monkeypatch):
+    with replace_folder(tmp_path / "f") as staging:
+        write(staging / "a", "old")
+
+    def refuse(source, target):
+        raise AssertionError("a rename leaves a moment without the folder")
+
+    monkeypatch.setattr(atomic.os, "replace", refuse)
+    with replace_folder(tmp_path / "f") as staging:
+        write(staging / "a", "new")
+    assert tree(tmp_path) == {"f/a": "new"}
+
+
+def test_remove_folder(tmp_path):
+    write(tmp_path / "kept", "kept")
+    (tmp_path / "f" / "g").mkdir(parents=True)
+    write(tmp_path / "f" / "g" / "a", "old")
+    remove_folder(tmp_path / "f")
+    remove_folder(tmp_path / "f")
+    assert tree(tmp_path) == {"kept": "kept"}
+
+
+def test_a_folder_that_is_being_removed_is_not_there_by_half(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / "f").mkdir(exist_ok=True)
+        write(tmp_path / "f" / name, "old")
+    seen = []
+    monkeypatch.setattr(atomic.shutil, "rmtree", lambda path, **options: seen.append((tmp_path / "f").exists()))
+    remove_folder(tmp_path / "f")
+    assert seen == [False]
 
 
 def test_nested(tmp_path):
@@ -160,22 +225,105 @@ def test_the_umask_decides_who_may_read(tmp_path, umask, mask, file_mode, folder
     assert os.umask(mask) == mask, "the umask itself is left as it was"
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
-@pytest.mark.parametrize("function", ["replace_file", "replace_files", "replace_folder"])
-def test_a_kill_leaves_the_old_files(tmp_path, root, function):
-    target = tmp_path / ("f/a" if function == "replace_file" else "f")
-    (tmp_path / "f").mkdir()
-    write(tmp_path / "f" / "a", "old")
+def killed(root, call, target, before="os.kill(os.getpid(), signal.SIGKILL)"):
+    """Write into `call(target)` in a process of its own, which is killed before the end."""
     program = (
         "import os, signal, sys\n"
-        f"from prompt_kit.atomic import {function}\n"
-        f"with {function}(sys.argv[1]) as staging:\n"
+        "from prompt_kit import atomic\n"
+        f"with atomic.{call}(sys.argv[1]) as staging:\n"
         "    path = staging / 'a' if staging.is_dir() else staging\n"
         "    path.write_text('half')\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"    {before}\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(target)], cwd=root, capture_output=True, timeout=60)
     assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+
+
+@needs_kill
+@pytest.mark.parametrize("function", ["replace_file", "replace_files", "replace_folder"])
+def test_a_kill_leaves_the_old_files_and_the_next_start_cleans_up(tmp_path, root, function):
+    target = tmp_path / ("f/a" if function == "replace_file" else "f")
+    (tmp_path / "f").mkdir()
+    write(tmp_path / "f" / "a", "old")
+    killed(root, function, target)
     assert (tmp_path / "f" / "a").read_text(encoding="utf-8") == "old"
     left = [name for name in tree(tmp_path) if name != "f/a"]
-    assert len(left) == 1 and any(part.startswith(".") for part in left[0].split("/")), "only a hidden file may stay"
+    assert len(left) == 1 and any(part.startswith(".staging-") for part in left[0].split("/"))
+    recover(tmp_path)
+    recover(tmp_path / "f")
+    assert tree(tmp_path) == {"f/a": "old"}
+
+
+@needs_kill
+@pytest.mark.parametrize("how", ["recover", "replace_folder"])
+def test_a_kill_between_two_renames_loses_nothing(tmp_path, root, how):
+    (tmp_path / "f").mkdir()
+    write(tmp_path / "f" / "a", "old")
+    killed(
+        root, "replace_folder", tmp_path / "f",
+        "atomic._exchange = lambda *paths: False; rename = os.replace; "
+        "atomic.os.replace = lambda *paths: (rename(*paths), os.kill(os.getpid(), signal.SIGKILL))",
+    )  # fmt: skip
+    assert not (tmp_path / "f").exists(), "it is under its hidden name"
+    if how == "recover":
+        recover(tmp_path)
+        assert tree(tmp_path) == {"f/a": "old"}
+    else:
+        with replace_folder(tmp_path / "f") as staging:
+            assert tree(tmp_path / "f") == {"a": "old"}
+            write(staging / "b", "new")
+        assert tree(tmp_path) == {"f/b": "new"}
+
+
+def test_what_a_living_process_writes_is_left_alone(tmp_path):
+    with replace_folder(tmp_path / "f") as first:
+        write(first / "a", "first")
+        recover(tmp_path)
+        with replace_folder(tmp_path / "f") as second:
+            write(second / "a", "second")
+        assert tree(first) == {"a": "first"}
+    with replace_file(tmp_path / "g") as one:
+        write(one, "one")
+        recover(tmp_path)
+        assert one.exists()
+    assert tree(tmp_path) == {"f/a": "first", "g": "one"}
+
+
+def test_leftovers_of_one_name(tmp_path):
+    """Also those of an earlier version, which held no lock; and nothing that only looks alike."""
+    for name in (
+        ".staging-f-x1y2",
+        ".old-f-abcdefgh/f",
+        ".staging-g-abcdefgh",
+        ".old-g-abcdefgh/g",
+        ".staged",
+        "old-f",
+    ):
+        (tmp_path / name).mkdir(parents=True)
+        write(tmp_path / name / "a", name)
+    recover(tmp_path, "f")
+    expected = {
+        "f/a": ".old-f-abcdefgh/f", ".staging-g-abcdefgh/a": ".staging-g-abcdefgh",
+        ".old-g-abcdefgh/g/a": ".old-g-abcdefgh/g", ".staged/a": ".staged", "old-f/a": "old-f",
+    }  # fmt: skip
+    assert tree(tmp_path) == expected
+    recover(tmp_path)
+    assert tree(tmp_path) == {
+        "f/a": ".old-f-abcdefgh/f", "g/a": ".old-g-abcdefgh/g", ".staged/a": ".staged", "old-f/a": "old-f",
+    }  # fmt: skip
+    recover(tmp_path / "absent")
+
+
+def test_without_locks_a_leftover_stays_for_a_day(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "try_lock", lambda path: Lock.UNKNOWN)
+    for name, age in ((".staging-new-abcdefgh", 3600), (".staging-old-abcdefgh", 90000)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    recover(tmp_path)
+    assert tree(tmp_path) == {".staging-new-abcdefgh": None}
+    with replace_folder(tmp_path / "f") as staging:
+        write(staging / "a", "works")
+    assert tree(tmp_path / "f") == {"a": "works"}
