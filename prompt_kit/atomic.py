@@ -68,8 +68,10 @@ def replace_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a folder so that a kill leaves it whole or not at all. Nothing happens if it is not there."""
+    """Delete a folder so that a kill leaves it whole or not at all. Nothing happens if it is not there, or a link."""
     folder = Path(folder)
+    if folder.is_symlink():
+        return
     with contextlib.suppress(FileNotFoundError), _staging(folder.parent, folder.name) as staging:
         os.replace(folder, staging / folder.name)
 

@@ -179,6 +179,9 @@ def test_remove_folder(tmp_path):
     write(tmp_path / "f" / "g" / "a", "old")
     remove_folder(tmp_path / "f")
     remove_folder(tmp_path / "f")
+    (tmp_path / "link").symlink_to(tmp_path)
+    remove_folder(tmp_path / "link")
+    (tmp_path / "link").unlink()
     assert tree(tmp_path) == {"kept": "kept"}
 
 

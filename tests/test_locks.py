@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
+from other_process import owner_of
 
 from prompt_kit import locks
 from prompt_kit.errors import ConfigError
@@ -15,60 +14,27 @@ from prompt_kit.locks import Lock, own_folder, try_lock
 
 pytest.importorskip("fcntl")
 
-OWNER = (
-    "import sys\n"
-    "from prompt_kit.locks import own_folder\n"
-    "with own_folder(sys.argv[1]):\n"
-    "    print('mine', flush=True)\n"
-    "    sys.stdin.read()\n"
-)
 
-
-@pytest.fixture
-def owner(root):
-    """Start a process that owns a folder; it lives until its stdin is closed."""
-    started = []
-
-    def start(folder):
-        process = subprocess.Popen(
-            [sys.executable, "-c", OWNER, str(folder)],
-            cwd=root,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
+    with owner_of(tmp_path / "out") as process:
+        with pytest.raises(ConfigError) as caught, own_folder(tmp_path / "out"):
+            pass
+        assert str(caught.value) == (
+            f"--output_dir {tmp_path / 'out'}: another process is writing into {tmp_path / 'out'}; wait for its end, or "
+            "give another folder"
         )
-        started.append(process)
-        assert process.stdout.readline() == "mine\n"
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         process.wait()
-        process.stdin.close()
-        process.stdout.close()
+        with own_folder(tmp_path / "out") as folder:
+            assert folder == tmp_path / "out" and os.listdir(folder) == [], "the lock leaves no file"
 
 
-def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path, owner):
-    process = owner(tmp_path / "out")
-    with pytest.raises(ConfigError) as caught, own_folder(tmp_path / "out"):
-        pass
-    assert str(caught.value) == (
-        f"--output_dir {tmp_path / 'out'}: another process is writing into {tmp_path / 'out'}; wait for its end, or give "
-        "another folder"
-    )
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    with own_folder(tmp_path / "out") as folder:
-        assert folder == tmp_path / "out" and os.listdir(folder) == [], "the lock leaves no file"
-
-
-def test_a_link_leads_to_the_same_folder(tmp_path, owner):
+def test_a_link_leads_to_the_same_folder(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to("out")
-    owner(tmp_path / "out")
-    with pytest.raises(ConfigError, match="another process"), own_folder(tmp_path / "link"):
-        pass
+    with owner_of(tmp_path / "out"), pytest.raises(ConfigError, match="another process"):
+        with own_folder(tmp_path / "link"):
+            pass
 
 
 def test_one_process_may_own_a_folder_twice(tmp_path):
@@ -97,7 +63,7 @@ def test_an_empty_folder_that_was_made_goes_again(tmp_path):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
-    for name in ("file/a", "file", "x" * 300):
+    for name in ("file/a", "file", "x" * 300, "null\0byte"):
         with pytest.raises(ConfigError, match="cannot make"), own_folder(tmp_path / name):
             pass
 

@@ -10,7 +10,11 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "train.py") -> None:
     from prompt_kit.training.loop import session
 
     model_args, data_args, args, given = session.parse_arguments(argv, prog)
-    session.check_output_folder(args)
+    with session.output_folder(args):
+        _run(session, model_args, data_args, args, given)
+
+
+def _run(session, model_args, data_args, args, given) -> None:
     model, dataset, info = session.prepare(model_args, data_args, args, given)
     trainer = session.make_trainer(model, args, dataset, info)
     results = session.Results(args.output_dir, info)

@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
@@ -14,7 +13,7 @@ import numpy as np
 import paddle
 from safetensors.numpy import save_file
 
-from prompt_kit.atomic import replace_folder
+from prompt_kit.atomic import remove_folder, replace_folder
 from prompt_kit.errors import CheckpointError
 from prompt_kit.training.loop.averaging import LIVE_FILE
 from prompt_kit.training.loop.run_record import RUN_FILE, read_record
@@ -163,7 +162,7 @@ def rotate_checkpoints(last: Path, limit: Optional[int], best: Optional[str]) ->
     by_age = [*ahead, *(path for path in found if path not in ahead)]
     for path in by_age[:-limit]:
         if not best or path.name != Path(best).name:
-            shutil.rmtree(path, ignore_errors=True)
+            remove_folder(path)
 
 
 def is_run(folder: Path) -> Optional[str]:

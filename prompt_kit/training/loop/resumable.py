@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, Optional
 
@@ -10,6 +11,8 @@ import paddle
 from paddlenlp.trainer import Trainer
 from paddlenlp.trainer.trainer_callback import PrinterCallback, ProgressCallback
 
+from prompt_kit.atomic import recover
+from prompt_kit.locks import own_folder
 from prompt_kit.training.loop.averaging import WeightAverage
 from prompt_kit.training.loop.checkpoint import (
     check_checkpoint,
@@ -38,13 +41,16 @@ class ResumableTrainer(Trainer):
             self.pop_callback(theirs)
 
     def train(self, resume_from_checkpoint: Optional[str] = None, ignore_keys_for_eval=None):
-        """Train, from the checkpoint-N if one is given."""
+        """Train, from the checkpoint-N if one is given; ConfigError if another process trains in `output_dir`."""
         self._first_step, self._last_step, self._micro_step = 0, -1, 0
         if resume_from_checkpoint is not None:
             check_checkpoint(Path(resume_from_checkpoint))
             if self.record is not None:
                 check_record(Path(resume_from_checkpoint), self.record)
-        output = super().train(resume_from_checkpoint, ignore_keys_for_eval)
+        with own_folder(self.args.output_dir) if self.args.should_save else contextlib.nullcontext():
+            if self.args.should_save:
+                recover(Path(self.args.output_dir))
+            output = super().train(resume_from_checkpoint, ignore_keys_for_eval)
         # The Trainer divides the losses of the steps since a resume by the number of all steps.
         share = (self.state.global_step - self._first_step) / self.state.global_step
         output.metrics["train_loss"] /= share or 1.0

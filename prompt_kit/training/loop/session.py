@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
 from paddlenlp.trainer import set_seed
 
+from prompt_kit.atomic import recover, remove_folder
 from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset, sample_few_shot
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
+from prompt_kit.locks import own_folder
 from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -36,10 +39,10 @@ __all__ = [
     "Results",
     "evaluate",
     "train",
-    "check_output_folder",
     "checkpoint_to_resume",
     "export",
     "make_trainer",
+    "output_folder",
     "parse_arguments",
     "prepare",
 ]
@@ -55,18 +58,38 @@ _WRITTEN = (
 )  # fmt: skip
 
 
-def check_output_folder(args: PromptTrainingArguments) -> None:
-    """Refuse, before anything is loaded, to write over a trained model, and set up logging."""
+@contextlib.contextmanager
+def output_folder(args: PromptTrainingArguments) -> Iterator[None]:
+    """The folder of a run, inside this context: checked before anything is loaded, and no other process works in it.
+
+    What a killed run left there is cleaned up first. Sets up logging too.
+
+    Raises ConfigError where the run would write over a trained model, or another process is at work.
+    """
     logging.basicConfig(format="%(message)s")
     logging.getLogger("prompt_kit").setLevel(logging.INFO if args.process_index == 0 else logging.ERROR)
     set_verbosity(args.verbose)
+    _check_place(args)
+    with own_folder(args.output_dir) if args.should_save else contextlib.nullcontext():
+        if args.should_save:
+            for folder in (Path(args.output_dir), *run_folders(args.output_dir)):
+                recover(folder)
+        _check_no_other_run(args)
+        yield
+
+
+def _check_place(args: PromptTrainingArguments) -> None:
     if not (args.do_train or args.do_eval or args.do_predict or args.do_export):
         raise ConfigError("nothing to do: give --do_train, --do_eval, --do_predict or --do_export")
-    folder, resume = Path(args.output_dir), args.resume_from_checkpoint
+    folder = Path(args.output_dir)
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         what = "cannot be written to" if existing.is_dir() else "is a file"
         raise ConfigError(f"--output_dir {folder}: {existing} {what}; expected a folder, or a name that is free")
+
+
+def _check_no_other_run(args: PromptTrainingArguments) -> None:
+    folder, resume = Path(args.output_dir), args.resume_from_checkpoint
     held = is_run(folder)
     if held is None:
         return
@@ -94,7 +117,7 @@ def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
     if args.overwrite_output_dir and args.should_save:
         folder = Path(args.output_dir)
         for path in (*run_folders(folder), folder / "export"):
-            shutil.rmtree(path, ignore_errors=True)
+            remove_folder(path)
         for path in [path for pattern in _WRITTEN for path in folder.glob(pattern)]:
             path.unlink()
     return None

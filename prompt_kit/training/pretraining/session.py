@@ -6,14 +6,15 @@ import dataclasses
 import json
 import logging
 import os
-import shutil
 from pathlib import Path
 from typing import Any, Optional
 
 import paddle
 from paddlenlp.trainer import set_seed
 
+from prompt_kit.atomic import remove_folder
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.locks import own_folder
 from prompt_kit.training.loop.checkpoint import checkpoints, is_run, last_checkpoint
 from prompt_kit.training.models.backbone import load_backbone, longest_input
 from prompt_kit.training.pretraining.arguments import PretrainingArguments, parse_arguments
@@ -177,7 +178,8 @@ def checkpoint_to_resume(args: PretrainingArguments, trainer: PretrainingTrainer
         _check_agrees(folder, trainer.model.recipe)
         return str(folder)
     if args.overwrite_output_dir and trainer.args.should_save:
-        _clear(Path(args.output_dir))
+        with own_folder(args.output_dir):
+            _clear(Path(args.output_dir))
     return None
 
 
@@ -196,7 +198,7 @@ def finish(
     trainer.model.save_pretrained(folder, "float16" if args.fp16_weights else "float32")
     write_card(folder, trainer.model)
     for path in checkpoints(folder):
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
     logger.info("wrote %s: use it as --model_name_or_path %s", folder, folder)
 
 
@@ -218,7 +220,7 @@ def _check_agrees(checkpoint: Path, recipe: dict[str, Any]) -> None:
 
 def _clear(folder: Path) -> None:
     for path in checkpoints(folder):
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
     for name in _WRITTEN:
         (folder / name).unlink(missing_ok=True)
 

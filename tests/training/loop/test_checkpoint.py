@@ -7,11 +7,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from other_process import owner_of
 from runs import names, same, saved_weights, trainer
 from safetensors.numpy import load_file
 from tiny import EXAMPLES, tiny_model
 
-from prompt_kit.errors import CheckpointError
+from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.training.loop import checkpoint
 from prompt_kit.training.loop.checkpoint import checkpoints, find_best, is_run, last_checkpoint, rotate_checkpoints
 from prompt_kit.training.models.prompt_model import PromptModel
@@ -156,6 +157,20 @@ def test_what_a_kill_leaves_is_taken_for_no_checkpoint(tmp_path):
     (tmp_path / "checkpoint-3.tmp").mkdir()
     assert steps_left(tmp_path) == [2]
     assert last_checkpoint(tmp_path).name == "checkpoint-2"
+
+
+def test_a_trainer_is_refused_a_folder_that_another_process_works_in(tmp_path):
+    make(tmp_path, 7)
+    with owner_of(tmp_path), pytest.raises(ConfigError, match="another process"):
+        trainer(tmp_path, max_steps=1, save_steps=1, save_strategy="steps", save_total_limit=1).train()
+    assert names(tmp_path) == ["checkpoint-7"]
+
+
+def test_training_puts_right_what_a_killed_run_left(tmp_path):
+    make(tmp_path / ".old-checkpoint-7-abcdefgh", 7)
+    make(tmp_path / ".staging-checkpoint-9-abcdefgh", 9)
+    trainer(tmp_path, max_steps=1, do_eval=False).train()
+    assert names(tmp_path) == ["checkpoint-7"]
 
 
 def test_a_checkpoint_is_written_over_an_old_one(tmp_path):

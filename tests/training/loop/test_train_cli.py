@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from other_process import owner_of
 from runs import names, saved_weights
 from scripts import load_script
 from tiny import EXAMPLES, LABELS
@@ -228,6 +229,39 @@ def test_another_runs_folder_is_not_written_to(train, resume, finished, finished
             ConfigError, resume, f"{flags} --resume_from_checkpoint {finished_once} --output_dir {finished}"
         )
         assert "another run" in message and str(finished_once) in message and str(finished) in message
+
+
+def test_two_processes_do_not_work_in_one_folder(train, resume, finished, tmp_path):
+    """The second is told before it loads anything, and touches nothing; when the first is killed, the folder is free."""
+    before = names(finished)
+    with owner_of(finished) as process:
+        for flags in (
+            f"{SHORT} --overwrite_output_dir",
+            "--do_eval",
+            f"--do_train --resume_from_checkpoint {finished}",
+        ):
+            message = refusal(ConfigError, train, f"{flags} --output_dir {finished}", model="never looked at")
+            assert "another process is writing" in message and str(finished) in message
+        assert names(finished) == before
+        process.kill()
+        process.wait()
+        resume(f"--do_eval --output_dir {finished} --resume_from_checkpoint {finished}")
+    with owner_of(tmp_path / "out"):
+        assert "another process" in refusal(ConfigError, train, f"{SHORT} --output_dir {tmp_path / 'out'}")
+    assert names(tmp_path / "out") == []
+
+
+def test_what_killed_runs_left_is_gone_at_the_next_start(resume, finished):
+    state = finished / "checkpoint-2" / "trainer_state.json"
+    (finished / ".old-checkpoint-2-abcdefgh").mkdir()
+    (finished / "checkpoint-2").rename(finished / ".old-checkpoint-2-abcdefgh" / "checkpoint-2")  # between two renames
+    for place in (".staging-checkpoint-3-abcdefgh", ".staging-abcdefgh", "checkpoint-1/.staging-abcdefgh"):
+        (finished / place).mkdir()
+        (finished / place / "model.safetensors").write_bytes(b"half")
+    (finished / ".staging-all_results.json-abcdefgh").write_text("{", encoding="utf-8")
+    resume(f"--do_eval --output_dir {finished} --resume_from_checkpoint {finished}")
+    left = [path.relative_to(finished) for path in finished.rglob(".*")]
+    assert left == [] and read(state)["global_step"] == 2
 
 
 # -- going on from a checkpoint -------------------------------------------------------------------------------------
