@@ -204,16 +204,16 @@ class PromptTrainingArguments(TrainingArguments):
     evaluation_strategy: str = _flag("epoch", "no, steps or epoch", "trainer")
     logging_strategy: str = _flag("epoch", "no, steps or epoch", "trainer")
     save_strategy: str = _flag(
-        "no", "no, steps or epoch; whatever it is, an evaluation that is the best so far is saved", "trainer"
+        "no", "no, steps or epoch; whatever it is, the best evaluation and the last are saved", "trainer"
     )
-    save_total_limit: Optional[int] = _flag(1, "checkpoints to keep beside the best one", "trainer")
+    save_total_limit: Optional[int] = _flag(1, "last checkpoints to keep beside the best one; 0 keeps all", "trainer")
     load_best_model_at_end: bool = _flag(True, "end with the best model rather than the last", "trainer")
     metric_for_best_model: str = _flag("accuracy", "accuracy, macro_f1 or loss, on dev", "trainer")
     device: Optional[str] = _flag(None, "cpu, gpu, gpu:0 … (default: a GPU if there is one)", "trainer")
     warmup_ratio: float = _flag(0.0, "share of the steps with a rising learning rate", "trainer")
 
     def __post_init__(self):
-        self._check()
+        self.check()
         self.device = choose_device(self.device)
         try:
             paddle.set_device(self.device)
@@ -241,7 +241,8 @@ class PromptTrainingArguments(TrainingArguments):
         self.do_eval = wanted
         self.load_best_model_at_end = keep_best
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise ConfigError for a value that is out of its range or contradicts another; fill in what follows from others."""
         positive = ("learning_rate", "ppt_learning_rate", "num_train_epochs", "adam_epsilon", "ppt_adam_epsilon")
         at_least_one = (
             "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "eval_steps",

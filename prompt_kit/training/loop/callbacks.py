@@ -16,13 +16,16 @@ _PATIENCE_STEPS = 60
 
 
 class BestModelCallback(TrainerCallback):
-    """Have every evaluation that is the best so far saved, and stop after `patience` evaluations that are not.
+    """Have every evaluation saved, the best so far and the last, and stop after `patience` evaluations without a better.
 
     Of equal scores the one with the lower dev loss is better: few dev texts give many equal accuracies.
 
     Args:
         patience: evaluations without a better score before training stops, if they are `_PATIENCE_STEPS` steps apart or
             more; 0 never stops.
+
+    `spare` says of the save that an evaluation asks for that it only limits what a kill costs: the score is no better, and
+    training goes on. The trainer may leave it out.
 
     `resumed_from` is the checkpoint-N that training goes on from, if any: the best one so far is looked for beside it.
     The count is read off the state's log, which every checkpoint holds, so it survives a resume.
@@ -33,6 +36,7 @@ class BestModelCallback(TrainerCallback):
         self.training = False
         self.resumed_from: Optional[str] = None
         self.saved_step = -1
+        self.spare = False
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.training = True
@@ -49,18 +53,18 @@ class BestModelCallback(TrainerCallback):
         entries = evaluations(state.log_history, args.metric_for_best_model)
         scores = [(sign * entry[metric_key(args.metric_for_best_model)], -entry["eval_loss"]) for entry in entries]
         best = max(range(len(scores)), key=lambda i: (scores[i], -i))
+        asked = control.should_save or self.saved_step == state.global_step  # that one does not know of this evaluation
+        control.should_save = True
         if best == len(scores) - 1:
             state.best_metric = sign * scores[best][0]
             state.best_model_checkpoint = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
-            control.should_save = True
         elif self.patience and len(scores) - 1 - best >= self.patience:
             if state.global_step - entries[best]["step"] >= _PATIENCE_STEPS:
                 control.should_training_stop = True  # never False: the last step may have set it before
-        if self.saved_step == state.global_step:
-            control.should_save = True  # again: what was saved at this step does not know of this evaluation
+        self.spare = not (asked or control.should_training_stop or best == len(scores) - 1)
 
     def on_save(self, args, state, control, **kwargs):
-        self.saved_step = state.global_step
+        self.saved_step, self.spare = state.global_step, False
 
 
 def evaluations(log_history, metric: str) -> list:

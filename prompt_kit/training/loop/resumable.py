@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from typing import Any, Optional
 
@@ -22,6 +23,11 @@ from prompt_kit.training.loop.checkpoint import (
 )
 from prompt_kit.training.loop.run_record import check_record
 
+# A spare checkpoint is always written where that takes less than this many seconds; else such a share of the time goes by
+# first that a large model on a GPU trains at nearly its speed.
+_CHEAP = 1.0
+_SHARE = 10
+
 
 class ResumableTrainer(Trainer):
     """A Trainer of a model that has `save_pretrained(folder)` and `load_weights(folder)`.
@@ -31,6 +37,7 @@ class ResumableTrainer(Trainer):
     safetensors and JSON.
     """
 
+    _written, _writing = 0.0, 0.0  # when the last checkpoint was written, and how long that took, in seconds
     _first_step, _last_step, _micro_step = 0, -1, 0
     _average: Optional[WeightAverage] = None  # whose state belongs into the checkpoints
     record: Optional[dict[str, Any]] = None  # of the run's data and settings, which a resumed run must share
@@ -79,11 +86,22 @@ class ResumableTrainer(Trainer):
 
     def _save_checkpoint(self, model, metrics=None) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-        if self.args.should_save:
+        if self.args.should_save and not self._may_wait():
+            begun = time.monotonic()
             write_checkpoint(folder, self, self._average)
             rotate_checkpoints(folder, self.args.save_total_limit, self.state.best_model_checkpoint)
+            self._written, self._writing = time.monotonic(), time.monotonic() - begun
         if self.args.world_size > 1:
             paddle.distributed.barrier()  # no process may look for the checkpoint before it is there
+
+    def _may_wait(self) -> bool:
+        """Whether the checkpoint is one too many: it only limits what a kill costs, and would take too much of the time."""
+        dear = self._writing > _CHEAP and time.monotonic() - self._written < _SHARE * self._writing
+        return self._is_spare() and dear
+
+    def _is_spare(self) -> bool:
+        """Whether the checkpoint that is to be written only limits what a kill costs."""
+        return False
 
     def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
         if resume_from_checkpoint is not None:

@@ -225,6 +225,9 @@ class PromptTrainer(ResumableTrainer):
             self._average.apply()
         return output
 
+    def _is_spare(self) -> bool:
+        return self._best.spare
+
     def start(self) -> None:
         """Start the model's head from the training examples, if it is of a kind that can."""
         data = self.train_dataset

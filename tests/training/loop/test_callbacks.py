@@ -35,12 +35,21 @@ def started(patience, args):
     return callback, state
 
 
+def best_so_far(callback, control) -> bool:
+    """Whether the evaluation has to be saved; one that is spare only limits what a kill costs."""
+    assert control.should_save, "every evaluation is to be saved"
+    return not callback.spare
+
+
 def run(scores, patience=0, **options):
-    """[(saved, stopped)] for each score."""
+    """[(has to be saved, stopped)] for each score."""
     args = arguments(**options)
     callback, state = started(patience, args)
-    controls = [evaluate(callback, args, state, score, options.get("metric", "accuracy")) for score in scores]
-    return [(control.should_save, control.should_training_stop) for control in controls], state
+    decisions = []
+    for score in scores:
+        control = evaluate(callback, args, state, score, options.get("metric", "accuracy"))
+        decisions.append((best_so_far(callback, control), control.should_training_stop))
+    return decisions, state
 
 
 def test_every_best_so_far_is_saved():
@@ -53,9 +62,13 @@ def test_of_equal_scores_the_lower_loss_is_better():
     args = arguments()
     callback, state = started(2, args)
     rows = [(0.5, 2.0), (0.5, 1.5), (0.5, 1.6), (0.4, 0.1), (0.5, 1.4)]
-    controls = [evaluate(callback, args, state, score, loss=loss) for score, loss in rows]
-    assert [control.should_save for control in controls] == [True, True, False, False, True]
-    assert [control.should_training_stop for control in controls] == [False, False, False, True, False]
+    saved, stopped = [], []
+    for score, loss in rows:
+        control = evaluate(callback, args, state, score, loss=loss)
+        saved.append(best_so_far(callback, control))
+        stopped.append(control.should_training_stop)
+    assert saved == [True, True, False, True, True]  # the fourth is the last, since it stops
+    assert stopped == [False, False, False, True, False]
     assert (state.best_metric, state.best_model_checkpoint) == (0.5, "out/checkpoint-300")
 
 
@@ -120,8 +133,20 @@ def test_a_checkpoint_that_was_written_before_the_evaluation_is_written_again():
     state.global_step += 60
     callback.on_save(args, state, TrainerControl())
     state.global_step -= 60
-    assert evaluate(callback, args, state, 0.4).should_save is True
-    assert evaluate(callback, args, state, 0.4).should_save is False
+    assert best_so_far(callback, evaluate(callback, args, state, 0.4)) is True
+    callback.on_save(args, state, TrainerControl())
+    assert callback.spare is False, "what follows without an evaluation was asked for"
+    assert best_so_far(callback, evaluate(callback, args, state, 0.4)) is False
+
+
+def test_a_save_that_was_asked_for_is_not_spare():
+    args = arguments()
+    callback, state = started(0, args)
+    evaluate(callback, args, state, 0.5)
+    state.global_step += 60
+    state.log_history.append({"eval_loss": 1.0, "eval_accuracy": 0.4, "step": state.global_step})
+    callback.on_evaluate(args, state, TrainerControl(should_save=True), metrics={})
+    assert callback.spare is False
 
 
 def test_evaluations_are_those_of_the_metric():

@@ -14,8 +14,9 @@ from runs import arguments, names, same, saved_weights, trainer, weights
 from tiny import EXAMPLES, HARD, LABELS, tiny_model
 
 from prompt_kit.errors import CheckpointError, ConfigError
-from prompt_kit.training.loop import callbacks
+from prompt_kit.training.loop import callbacks, resumable
 from prompt_kit.training.loop import trainer as trainer_module
+from prompt_kit.training.loop.checkpoint import last_checkpoint
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.objectives.rgl import rgl_loss
@@ -399,6 +400,48 @@ def test_save_total_limit_deletes_all_but_the_last_and_the_best(tmp_path, script
     scripted([0.9, 0.1, 0.2, 0.3, 0.2, 0.1])
     trainer(tmp_path, num_train_epochs=6, save_strategy="epoch", save_total_limit=limit).train()
     assert names(tmp_path) == sorted(f"checkpoint-{step}" for step in left)
+
+
+class Killed(BaseException):
+    """What no handler catches."""
+
+
+class KilledAt(TrainerCallback):
+    """Ends training in the middle of a step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            raise Killed
+
+
+def test_a_kill_costs_no_more_than_the_steps_since_the_last_evaluation(tmp_path, scripted):
+    """Evaluations are at steps 2, 4, 6; that of step 2 is the best."""
+    scripted([0.9, 0.1, 0.2, 0.3])
+    trainer(tmp_path / "whole", num_train_epochs=4, load_best_model_at_end=False).train()
+    scripted([0.9, 0.1, 0.2])
+    run = trainer(tmp_path / "run", callbacks=[KilledAt(7)], num_train_epochs=4, save_total_limit=1)
+    with pytest.raises(Killed):
+        run.train()
+    assert names(tmp_path / "run") == ["checkpoint-2", "checkpoint-6"]
+    scripted([0.3])
+    resumed = trainer(tmp_path / "run", num_train_epochs=4, save_total_limit=1)
+    resumed.train(str(last_checkpoint(tmp_path / "run")))
+    assert names(tmp_path / "run") == ["checkpoint-2", "checkpoint-8"]
+    assert same(weights(resumed.model), saved_weights(tmp_path / "whole" / "checkpoint-2"))
+    assert same(saved_weights(tmp_path / "run" / "checkpoint-8"), saved_weights(tmp_path / "whole" / "checkpoint-8"))
+
+
+def test_where_writing_takes_long_only_the_best_and_the_last_are_written(tmp_path, scripted, monkeypatch):
+    monkeypatch.setattr(resumable, "_CHEAP", -1.0)
+    monkeypatch.setattr(resumable, "_SHARE", 1e9)
+    scripted([0.5, 0.1, 0.9, 0.2, 0.3])
+    trainer(tmp_path, num_train_epochs=5).train()
+    assert names(tmp_path) == ["checkpoint-10", "checkpoint-2", "checkpoint-6"]
+    trainer(tmp_path / "asked", num_train_epochs=3, do_eval=False, save_strategy="epoch").train()
+    assert names(tmp_path / "asked") == ["checkpoint-2", "checkpoint-4", "checkpoint-6"]
 
 
 # -- resuming -------------------------------------------------------------------------------------------------------
