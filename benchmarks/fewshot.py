@@ -1,18 +1,21 @@
 #!/usr/bin/env python
-"""Few-shot accuracy of every method on one dataset folder: methods x shots x seeds, dev and test, with the peer.
+"""Few-shot accuracy of every method on dataset folders: methods x shots x seeds, dev and test, with the peer.
 
 Each run is `train.py` as a user starts it, in a process of its own; the peer is the installed `paddlenlp.prompt`
 (benchmarks/peer.py). The model of the best dev accuracy is tested once; nothing is chosen by test accuracy.
 It says first how long it will take, shows every run, and may be stopped at any time: started again it goes on.
-Writes fewshot.json (every run), fewshot.md (the table) and, with several --shots, fewshot.png into --output_dir.
+Writes fewshot.json (every run), fewshot.md (the table) and, with several --shots, fewshot.png into --output_dir; with
+several --data_dir into a folder of --output_dir each, and tasks.md with the means over all of them.
 
     python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results
     python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results --shots 1 2 4 8 all --methods main
+    python benchmarks/fewshot.py --data_dir data/fewclue_tnews data/fewclue_eprstmt --output_dir results --methods main
     python benchmarks/fewshot.py --list
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -147,14 +150,34 @@ def main(argv=None):
         for name, method in METHODS.items():
             print(f"{name:28} {method.about}")
         return
-    if not (Path(args.data_dir) / "train.txt").is_file():
-        raise ConfigError(
-            f"--data_dir {args.data_dir}: no train.txt there; expected a dataset folder (docs/training.md, Data)"
-        )
-    bench = Benchmark(args)
-    bench.estimate()
-    bench.run_all()
-    write_report(args, bench.results())
+    for folder in args.data_dir:
+        if not (Path(folder) / "train.txt").is_file():
+            raise ConfigError(
+                f"--data_dir {folder}: no train.txt there; expected a dataset folder (docs/training.md, Data)"
+            )
+    found = {}
+    for name, task in tasks(args).items():
+        bench = Benchmark(task)
+        bench.estimate()
+        bench.run_all()
+        write_report(task, bench.results())
+        found[name] = bench.results()
+    if len(found) > 1:
+        write_tasks(args, found)
+
+
+def tasks(args) -> dict[str, argparse.Namespace]:
+    """Name -> the arguments of one dataset folder alone."""
+    if len(args.data_dir) == 1:
+        return {Path(args.data_dir[0]).name: argparse.Namespace(**{**vars(args), "data_dir": args.data_dir[0]})}
+    found = {}
+    for folder in args.data_dir:
+        name = Path(folder).name
+        if name in found:
+            raise ConfigError(f"--data_dir {folder}: another folder is named {name} too; rename one")
+        own = {"data_dir": folder, "output_dir": str(Path(args.output_dir) / name)}
+        found[name] = argparse.Namespace(**{**vars(args), **own})
+    return found
 
 
 @dataclass(frozen=True)
@@ -382,6 +405,7 @@ def summarise(results: list[dict]) -> list[dict]:
                 row[split] = statistics.mean(values)
                 row[f"{split}_std"] = statistics.stdev(values) if len(values) > 1 else 0.0
             row["tests"] = [one["test"] for one in runs]
+            row["interval"] = interval(row["tests"])
             row["seeds"] = [one["seed"] for one in runs]
             pairs = [(one["test"], default.get((shots, one["seed"]))) for one in runs]
             pairs = [pair for pair in pairs if name != "prompt" and pair[1] is not None]
@@ -391,16 +415,63 @@ def summarise(results: list[dict]) -> list[dict]:
     return rows
 
 
+def interval(values: list[float]) -> Optional[float]:
+    """Half the width of the 95 % confidence interval of the mean, by Student's t; None of a single value."""
+    from scipy.stats import t  # scikit-learn brings it
+
+    if len(values) < 2:
+        return None
+    return float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def plus_minus(mean: float, half: Optional[float]) -> str:
+    """A mean in percent, with half the width of its interval if there is one."""
+    return f"{100 * mean:.1f}" + ("" if half is None else f" ± {100 * half:.1f}")
+
+
+def across_tasks(results: dict[str, list[dict]]) -> str:
+    """A table: test accuracy of each method on each task with its 95 % interval over seeds, and the mean of the tasks.
+
+    The interval of the last column is over the seeds' means of all tasks; only seeds that every task has count.
+    """
+    summaries = {name: summarise(runs) for name, runs in results.items()}
+    keys = list(dict.fromkeys((row["shots"], row["method"]) for rows in summaries.values() for row in rows))
+    lines = ["| method | shots | " + " | ".join(results) + " | mean |", "|---" * (len(results) + 3) + "|"]
+    for shots, method in sorted(keys, key=lambda key: (key[0] or math.inf, list(METHODS).index(key[1]))):
+        cells, by_seed = [], []
+        for rows in summaries.values():
+            row = next((row for row in rows if (row["shots"], row["method"]) == (shots, method)), None)
+            cells.append(plus_minus(row["test"], row["interval"]) if row else "")
+            by_seed.append(dict(zip(row["seeds"], row["tests"])) if row else {})
+        shared = set.intersection(*map(set, by_seed))
+        means = [statistics.mean(tests[seed] for tests in by_seed) for seed in sorted(shared)]
+        cells.append(plus_minus(statistics.mean(means), interval(means)) if means else "")
+        lines.append(f"| `{method}` | {shots or 'all'} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write_tasks(args, results: dict[str, list[dict]]) -> None:
+    table = across_tasks(results)
+    with replace_file(Path(args.output_dir) / "tasks.md") as staging:
+        staging.write_text(table, encoding="utf-8")
+    print(f"test accuracy in %, ± half of the 95 % interval over seeds {' '.join(map(str, args.seeds))}\n\n{table}")
+
+
 def markdown(rows: list[dict]) -> str:
     """The table; the methods that were not trained have one run, since nothing in them depends on the seed."""
-    lines = ["| method | shots | dev | test | each run's test | behind `prompt` | s |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| method | shots | dev | test | 95 % of the mean | each run's test | behind `prompt` | s |",
+        "|---" * 8 + "|",
+    ]
     for row in rows:
         spread = {split: f" ± {100 * row[split + '_std']:.1f}" if row["runs"] > 1 else "" for split in ("dev", "test")}
         each = " ".join(f"{100 * value:.1f}" for value in row["tests"])
         behind = "{} of {}".format(*row["behind"]) if row["behind"][1] else ""
+        half = row["interval"]
+        bounds = "" if half is None else f"{100 * (row['test'] - half):.1f}–{100 * (row['test'] + half):.1f}"
         lines.append(
             f"| `{row['method']}` {row['about']} | {row['shots'] or 'all'} | {100 * row['dev']:.1f}{spread['dev']} | "
-            f"{100 * row['test']:.1f}{spread['test']} | {each} | {behind} | {row['seconds']:.0f} |"
+            f"{100 * row['test']:.1f}{spread['test']} | {bounds} | {each} | {behind} | {row['seconds']:.0f} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -467,7 +538,10 @@ def machine() -> str:
 def parse(argv):
     parser = ArgumentParser(prog="fewshot.py", description=__doc__)
     parser.add_argument(
-        "--data_dir", default="data/tnews", help="folder with train, dev, test (labelled), label and data.txt"
+        "--data_dir",
+        nargs="+",
+        default=["data/tnews"],
+        help="folders with train, dev, test (labelled), label and data.txt, one a task",
     )
     parser.add_argument("--unlabeled_file", help="more unlabelled texts than data.txt has, for the method student-more")
     parser.add_argument("--output_dir", default="fewshot", help="where runs and tables go")

@@ -23,6 +23,12 @@ def data(tmp_path):
     return folder
 
 
+def benchmark(flags):
+    """Of the only task."""
+    (task,) = fewshot.tasks(fewshot.parse(flags)).values()
+    return fewshot.Benchmark(task)
+
+
 @pytest.fixture
 def no_probe(monkeypatch):
     monkeypatch.setattr(fewshot.Benchmark, "_probe", lambda self, epochs: 5.0 + float(epochs))
@@ -55,7 +61,7 @@ def test_runs_are_real_and_are_not_repeated(data, tmp_path, tiny_folder, no_prob
     fewshot.main(flags)
     assert json.loads((out / "fewshot.json").read_text("utf-8"))["runs"] == report["runs"]
     monkeypatch.setitem(fewshot.METHODS, "finetune", fewshot.Method("another definition", ("--seed", "1")))
-    assert [job.method for job in fewshot.Benchmark(fewshot.parse(flags)).missing()] == ["finetune"]
+    assert [job.method for job in benchmark(flags).missing()] == ["finetune"]
 
 
 def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_probe):
@@ -68,7 +74,7 @@ def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_prob
 def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
     members = list(fewshot.METHODS["ensemble"].members)
     flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "1", "--shots", "1", "all"]
-    jobs = fewshot.Benchmark(fewshot.parse([*flags, "--methods", "ensemble", "zero-shot", *members])).jobs()
+    jobs = benchmark([*flags, "--methods", "ensemble", "zero-shot", *members]).jobs()
     assert [job.method for job in jobs].count("zero-shot") == 1
     assert [job.method for job in jobs[-4:]] == ["ensemble"] * 4
     assert len(jobs) == 1 + 4 * len(members) + 4
@@ -114,10 +120,44 @@ def test_means_and_deviations_by_hand():
     assert (four["dev"], four["test"]) == (pytest.approx(0.5), pytest.approx(0.4))
     assert four["test_std"] == pytest.approx(0.1)  # of a sample: sqrt((0.01 + 0.01 + 0) / 2)
     about = fewshot.METHODS["prompt"].about
-    assert f"| `prompt` {about} | 4 | 50.0 ± 10.0 | 40.0 ± 10.0 | 30.0 50.0 40.0 |  | 10 |" in fewshot.markdown(
-        [two, four]
+    assert (
+        f"| `prompt` {about} | 4 | 50.0 ± 10.0 | 40.0 ± 10.0 | 15.2–64.8 | 30.0 50.0 40.0 |  | 10 |"
+        in fewshot.markdown([two, four])
     )
     assert " | 1 of 2 | 10 |\n" in fewshot.markdown([behind])
+
+
+def test_the_interval_is_students():
+    """Three values with a deviation of 0.1: 4.303 x 0.1 / sqrt(3)."""
+    assert fewshot.interval([0.3, 0.5, 0.4]) == pytest.approx(0.2484, abs=1e-4)
+    assert fewshot.interval([0.3]) is None
+
+
+def test_tasks_stand_side_by_side_with_their_mean():
+    """The mean of two tasks is of the seeds that both have: (0.3 + 0.5) / 2 and (0.5 + 0.9) / 2, so 0.55 ± 12.706 x 0.15."""
+
+    def runs(*tests):
+        one = {"method": "prompt", "shots": None, "flags": [], "dev": 0.5, "seconds": 1.0}
+        return [{**one, "seed": seed, "test": test} for seed, test in enumerate(tests)]
+
+    table = fewshot.across_tasks({"news": runs(0.3, 0.5, 0.4), "reviews": runs(0.5, 0.9)})
+    assert table.splitlines()[0] == "| method | shots | news | reviews | mean |"
+    assert table.splitlines()[2] == "| `prompt` | all | 40.0 ± 24.8 | 70.0 ± 254.1 | 55.0 ± 190.6 |"
+
+
+def test_each_task_has_a_folder_of_its_own(data, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    flags = ["--data_dir", str(data), str(other), "--output_dir", str(tmp_path / "out")]
+    found = fewshot.tasks(fewshot.parse(flags))
+    assert {name: (task.data_dir, task.output_dir) for name, task in found.items()} == {
+        "data": (str(data), str(tmp_path / "out" / "data")),
+        "other": (str(other), str(tmp_path / "out" / "other")),
+    }
+    with pytest.raises(ConfigError, match="another folder is named data too"):
+        fewshot.tasks(fewshot.parse(["--data_dir", str(data), str(other / "data"), "--output_dir", str(tmp_path)]))
+    with pytest.raises(ConfigError, match="other: no train.txt there"):
+        fewshot.main(flags)
 
 
 def test_the_plot_is_a_picture(tmp_path):
