@@ -19,6 +19,10 @@ ONNXRUNTIME = [
     'onnxruntime>=1.19,<1.20; python_version<"3.10"',  # the last line for Python 3.9
 ]
 
+# A wheel of 59 MB, 180 MB on disk. It brings openvino-telemetry, which only its converters use; nothing here calls these.
+# 2026.4.1 was tried; 2025.0 refuses our graphs' reshapes, 2025.4 drops inputs that a graph does not read.
+OPENVINO = "openvino>=2026.4,<2026.5"
+
 PADDLENLP = [
     "paddlenlp==2.8.1",  # the last 2.x: 3.x drops AutoModelForMaskedLM's small models and moves the Trainer
     "paddle2onnx==2.1.0",  # 2.0 writes graphs that onnxruntime refuses for Paddle 3; needs Paddle 3's model.json
@@ -37,6 +41,7 @@ PADDLENLP = [
 
 EXTRAS = {
     "infer": ONNXRUNTIME,
+    "infer-openvino": [*ONNXRUNTIME, OPENVINO],  # for CPUs with bfloat16 products; on others onnxruntime is as fast
     "infer-gpu": [requirement.replace("onnxruntime>", "onnxruntime-gpu>") for requirement in ONNXRUNTIME],
     "cpu": [
         "paddlepaddle==3.3.1",  # the release that was tried; below 3.0 paddle2onnx 2 does not load its graphs
@@ -64,6 +69,7 @@ EXTRAS["test"] = [
     *EXTRAS["report"],
     *EXTRAS["excel"],
     "pytest>=7",
+    f'{OPENVINO}; python_version>="3.10"',  # it has no wheel for 3.9
     "ruff==0.15.7",  # a linter's release decides what passes
     "nbclient",
     "ipykernel",

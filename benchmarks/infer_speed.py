@@ -371,7 +371,7 @@ def prepare(args) -> None:
     model = Path(args.model)
     make_model(model, args.sizes[0])
     verbalizer = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
-    ours = PromptModel.build(verbalizer, TEMPLATE, str(model))
+    ours = PromptModel.build(verbalizer, TEMPLATE, str(model), trust_pickle=True)  # the file of the line above
     export_bundle(ours, model / "export", fp16=False, int8=Int8(args.data_dir, force=True))
     export_peer(model, verbalizer)
 

@@ -15,6 +15,13 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session", params=["onnxruntime", "openvino"])
+def engine(request) -> str:
+    """What computes an exported graph: each engine in turn; skips one that is not installed."""
+    pytest.importorskip(request.param)
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """A folder of real data beside the clone; tests that use it skip where it is absent."""

@@ -160,6 +160,37 @@ def test_an_unknown_name_is_an_attribute_error():
         prompt_kit.PromptTuner  # noqa: B018
 
 
+def test_the_default_engine_imports_no_other(root):
+    """Though it is installed: OpenVINO would add a third of a second and tens of megabytes to each start."""
+    pytest.importorskip("onnxruntime")
+    program = BLOCK + (
+        "import sys, tempfile; sys.path.insert(0, 'tests')\n"
+        "from pathlib import Path\n"
+        "from toy_bundle import write_toy_bundle\n"
+        "from prompt_kit import Predictor\n"
+        "folder = write_toy_bundle(Path(tempfile.mkdtemp()) / 'export')\n"
+        "predictor = Predictor(folder, 'cpu')\n"
+        "print(predictor.predict(['车'])[0].label, predictor.engine, 'openvino' in sys.modules)"
+    )
+    done = python(root, program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "car onnxruntime False\n", "")
+
+
+def test_openvino_alone_is_enough(root):
+    pytest.importorskip("openvino")
+    program = BLOCK + (
+        "sys.modules['onnxruntime'] = None\n"
+        "import tempfile; sys.path.insert(0, 'tests')\n"
+        "from pathlib import Path\n"
+        "from toy_bundle import write_toy_bundle\n"
+        "from prompt_kit import Predictor\n"
+        "folder = write_toy_bundle(Path(tempfile.mkdtemp()) / 'export')\n"
+        "print(Predictor(folder, engine='openvino').predict(['车'])[0].label)"
+    )
+    done = python(root, program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "car\n", "")
+
+
 def test_infer_help_without_paddle(root):
     done = script(root, "infer.py", "--help")
     assert (done.returncode, done.stderr) == (0, "")

@@ -70,8 +70,11 @@ def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Nam
         help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
     add("--device_id", type=int, default=0, metavar="N", help="which GPU (default: 0)")
     add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
-    add("--precision", choices=("auto", "fp32", "fp16", "int8"), default="auto",
-        help="auto: fp16 on a GPU; on a CPU int8 where it was exported and is fast, else fp32 (default: auto)")  # fmt: skip
+    add("--precision", choices=("auto", "fp32", "fp16", "int8", "bf16"), default="auto",
+        help="auto: fp16 on a GPU; on a CPU int8 or bf16 where the export found that it keeps the labels and it is fast, "
+             "else fp32 (default: auto)")  # fmt: skip
+    add("--engine", choices=("auto", "onnxruntime", "openvino"), default="auto",
+        help="what computes on a CPU; auto: the faster of those that are installed (default: auto)")  # fmt: skip
     add("--use_fp16", action="store_true", help="the same as --precision fp16")
     add("--model_name_or_path", metavar="NAME", help="accepted as in PaddleNLP's example, and not needed")
     return parser.parse_args(argv)
@@ -174,12 +177,15 @@ def load(args: argparse.Namespace) -> Predictor:
         num_threads=args.num_threads,
         precision="fp16" if args.use_fp16 else args.precision,
         max_seq_length=args.max_seq_length,
+        engine=args.engine,
     )
-    if args.device == "auto" and predictor.device == "cpu" and args.precision != "int8":
+    if args.device == "auto" and predictor.device == "cpu" and args.precision not in ("int8", "bf16"):
         note(
             args.prog, "running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)"
         )
-    if args.precision == "auto" and "int8" in predictor.precision:
+    if args.engine != "auto" or "openvino" in predictor.engine:
+        note(args.prog, f"running {predictor.precision} on {predictor.engine} (--engine and --precision say otherwise)")
+    elif args.precision == "auto" and "int8" in predictor.precision:
         note(
             args.prog, "running model_int8.onnx, which export.py found to keep the labels (--precision says otherwise)"
         )

@@ -26,7 +26,8 @@ CONFIG_FILE = "prompt_config.json"
 TOKENIZER_FILE = "tokenizer.json"
 FORMAT_VERSION = 1
 DEFAULT_PRECISION = "fp32"
-LEAST_AGREEMENT = 0.99  # of labels that int8 must keep to be exported, and to be used without asking
+# Share of labels that a precision must keep to be exported, and to be used without asking.
+LEAST_AGREEMENT = {"int8": 0.99, "bf16": 0.995}
 OUTPUT_NAME = "logits"
 _EXPORT_AGAIN = "export it with: python export.py --resume_from_checkpoint CHECKPOINT"
 
@@ -45,7 +46,8 @@ class BundleConfig:
     outputs     name -> shape of its output, float32: logits [B, C]
     metrics     scores of the model before export, such as {"eval_accuracy": 0.57}; empty if unknown
     parity      precision -> largest difference to the logits of the model before export
-    agreement   precision -> {"share": of texts that get fp32's label, "texts": how many were compared}; for int8
+    agreement   precision -> {"share": of texts that get fp32's label, "texts": how many were compared}; for int8, and for
+                bf16, which has no file of its own, with "probability": the largest difference of one, too
     mode        "prompt", "zero-shot" for a prompt model that no example has trained, or "finetune"
     """
 
@@ -95,10 +97,10 @@ class BundleConfig:
         return [files[precision] for files in (self.models, self.weights) if precision in files]
 
     def agrees(self, precision: str) -> bool:
-        """Whether this precision was found to keep `LEAST_AGREEMENT` of fp32's labels."""
+        """Whether this precision was found to keep its `LEAST_AGREEMENT` of fp32's labels."""
         found = self.agreement.get(precision)
         share = found.get("share") if isinstance(found, Mapping) else None
-        return isinstance(share, (int, float)) and share >= LEAST_AGREEMENT
+        return isinstance(share, (int, float)) and share >= LEAST_AGREEMENT[precision]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, format_version first."""

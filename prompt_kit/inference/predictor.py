@@ -1,4 +1,4 @@
-"""Predictor: an exported folder -> labels of texts, with onnxruntime, tokenizers and numpy alone.
+"""Predictor: an exported folder -> labels of texts, with onnxruntime or OpenVINO, tokenizers and numpy alone.
 
 predictor = Predictor("checkpoints/export")
 predictor.predict(["今晚国足迎战日本队"])[0].label
@@ -20,6 +20,7 @@ from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
 from prompt_kit.inference.bundle import bundle_folder
 from prompt_kit.inference.cores import physical_cores
+from prompt_kit.inference.engines.choice import ENGINES
 from prompt_kit.inference.ensemble import average, read_models
 from prompt_kit.inference.explanation import Explanation, explain
 from prompt_kit.inference.onnx_model import OnnxModel
@@ -28,7 +29,7 @@ from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 logger = logging.getLogger(__name__)
 
 DEVICES = ("auto", "cpu", "gpu")
-PRECISIONS = ("auto", "fp32", "fp16", "int8")
+PRECISIONS = ("auto", "fp32", "fp16", "int8", "bf16")
 WINDOW = 64  # batches whose texts are sorted by length together: less padding, and still little memory
 
 
@@ -48,14 +49,17 @@ class Predictor:
     path            the exported folder, or PaddleNLP's prefix: folder/model
     device          "cpu", "gpu", or "auto": the GPU if onnxruntime can really use it
     device_id       which GPU
-    num_threads     CPU threads of onnxruntime; None: the physical cores
+    num_threads     CPU threads of the engine; None: the physical cores
     precision       "fp32"; "fp16", for GPUs: on a CPU fp32 runs in its place, with a notice; "int8", for CPUs, on which
                     it runs whatever the device "auto" would be; or "auto": fp16 on a GPU, and on a CPU int8 if export.py
-                    found that it keeps 99 % of the labels and this CPU is fast at it, else fp32
+                    found that it keeps 99 % of the labels and this CPU is fast at it, else fp32; "bf16", for CPUs and
+                    OpenVINO: where the CPU lacks it fp32 runs in its place, with a notice
     max_seq_length  shorter than the bundle's, for speed; None: the bundle's
+    engine          "onnxruntime"; "openvino", for CPUs; or "auto": on a CPU whichever was measured to be faster with
+                    what is installed (see engines.choice), on a GPU onnxruntime
 
     Raises BundleError for a bundle that is missing, incomplete or damaged, ConfigError for arguments out of range, and
-    DependencyError when onnxruntime is absent or device="gpu" cannot be had. Threads may share it. It can be pickled, as its
+    DependencyError when the engine is absent or device="gpu" cannot be had. Threads may share it. It can be pickled, as its
     arguments: the process that unpickles it must find the folder at the same path.
     """
 
@@ -67,11 +71,17 @@ class Predictor:
         num_threads: Optional[int] = None,
         precision: str = "auto",
         max_seq_length: Optional[int] = None,
+        engine: str = "auto",
     ):
         _check_choice("device", device, DEVICES)
+        _check_choice("engine", engine, ENGINES)
         _check_choice("precision", precision, PRECISIONS)
         if precision == "int8" and device == "gpu":
             raise ConfigError("int8 is for CPUs: use device cpu, or precision fp16 on the GPU")
+        if (precision == "bf16" or engine == "openvino") and device == "gpu":
+            raise ConfigError("bf16 and engine openvino are for CPUs: use device cpu, or precision fp16 on the GPU")
+        if precision == "bf16" and engine == "onnxruntime":
+            raise ConfigError("onnxruntime has no bf16 on a CPU: use engine openvino, or precision fp32 or int8")
         _check_number("device_id", device_id, 0)
         _check_number("num_threads", num_threads, 1)
         self.folder = bundle_folder(path)
@@ -85,17 +95,18 @@ class Predictor:
         self.labels = self.config.labels
         self.device_id = device_id
         self.num_threads = physical_cores() if num_threads is None else num_threads
-        self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length)
+        self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length, engine)
         self._weights = [part.weight for part in parts]
         self.models: list[OnnxModel] = []
         for part in parts:
             length = part.config.max_seq_length
             shorter = length if max_seq_length is None else min(length, max_seq_length)
-            model = OnnxModel(part.folder, part.config, device, device_id, self.num_threads, precision, shorter)
+            model = OnnxModel(part.folder, part.config, device, device_id, self.num_threads, precision, shorter, engine)
             device = model.device  # what the first one can use holds for all, and is found out once
             self.models.append(model)
         self.device = device
         self.precision = "+".join(dict.fromkeys(model.precision for model in self.models))
+        self.engine = "+".join(dict.fromkeys(model.engine for model in self.models))
         for notice in dict.fromkeys(notice for model in self.models for notice in model.notices):
             logger.warning(notice)
 

@@ -118,6 +118,22 @@ def test_int8_that_was_not_asked_for_is_noted(capsys, bundle, tmp_path, monkeypa
     assert labels(capsys, bundle, "--text", "车") == ["car"]
 
 
+def test_the_engine_that_was_asked_for_is_noted(capsys, bundle, engine):
+    infer.main(["--model_path_prefix", str(bundle), "--device", "cpu", "--engine", engine, "--text", "车"])
+    captured = capsys.readouterr()
+    assert captured.out == "car\n"
+    assert captured.err == f"infer.py: running fp32 on {engine} (--engine and --precision say otherwise)\n"
+
+
+def test_bf16_that_was_not_asked_for_is_noted(capsys, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    folder = write_toy_bundle(tmp_path / "export", agreement={"bf16": {"share": 1.0, "texts": 9}})
+    monkeypatch.setattr("prompt_kit.inference.engines.choice.cpu_flags", lambda cpuinfo: {"amx_bf16"})
+    infer.main(["--model_path_prefix", str(folder), "--device", "cpu", "--text", "车"])
+    captured = capsys.readouterr()
+    assert captured.out == "car\n" and "running bf16 on openvino" in captured.err and captured.err.count("\n") == 1
+
+
 def test_speed_is_shown_on_a_terminal(capsys, bundle, monkeypatch):
     arguments = ["--model_path_prefix", str(bundle), "--device", "cpu", "--text", "车", "--num_threads", "1"]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -85,11 +85,11 @@ def test_probabilities_are_averaged_not_logits():
     np.testing.assert_allclose(average([np.array([[0.5, 0.5]]), np.array([[1, 0]])], [1, 3]), [[0.875, 0.125]])
 
 
-def test_a_weight_decides(bundles, tmp_path):
+def test_a_weight_decides(engine, bundles, tmp_path):
     text = "队"  # A: 1, 0, 0; B: 1, 0, 1, a tie
     for weights in ((1, 1), (1, 100)):
         folder = write(tmp_path / str(weights[1]), bundles, weights)
-        (prediction,) = Predictor(folder, device="cpu").predict([text])
+        (prediction,) = Predictor(folder, device="cpu", engine=engine).predict([text])
         share = weights[0] / sum(weights)
         assert prediction.label == "sports"
         assert prediction.score == pytest.approx(
@@ -97,8 +97,8 @@ def test_a_weight_decides(bundles, tmp_path):
         )
 
 
-def test_batches_and_streams_keep_the_order(ensemble):
-    predictor = Predictor(ensemble, device="cpu", num_threads=1)
+def test_batches_and_streams_keep_the_order(engine, ensemble):
+    predictor = Predictor(ensemble, device="cpu", num_threads=1, engine=engine)
     texts = ["新新新新新车", "球", "新新股", "车", "新新新新新新新队", "票", ""] * 5
     expected = [predictor.predict([text])[0] for text in texts]
     for batch_size in (1, 2, 64):
@@ -121,11 +121,12 @@ def test_each_member_cuts_at_its_own_length(ensemble):
         Predictor(ensemble, max_seq_length=17)
 
 
-def test_pickle_and_what_only_one_model_has(ensemble):
-    predictor = Predictor(ensemble, "cpu", num_threads=1)
+def test_pickle_and_what_only_one_model_has(engine, ensemble):
+    predictor = Predictor(ensemble, "cpu", num_threads=1, engine=engine)
     again = pickle.loads(pickle.dumps(predictor))  # noqa: S301  our own bytes
     assert again.predict(["球队", "车"], top_k=2) == predictor.predict(["球队", "车"], top_k=2)
-    assert (again.device, again.precision, again.labels) == ("cpu", "fp32", LABELS.labels)
+    assert (again.engine, again.device, again.precision) == (engine, "cpu", "fp32")
+    assert again.labels == LABELS.labels
     for use in (lambda: predictor.logits([]), lambda: predictor.prompt_tokenizer):
         with pytest.raises(ConfigError, match="holds 2 models"):
             use()

@@ -6,6 +6,7 @@ import itertools
 import logging
 import math
 import multiprocessing
+import os
 import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +30,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def predictor(folder):
-    return Predictor(folder, device="cpu", num_threads=1)
+def predictor(folder, engine):
+    return Predictor(folder, device="cpu", num_threads=1, engine=engine)
 
 
 @pytest.fixture
@@ -135,17 +136,24 @@ def test_arguments_out_of_range(predictor):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"device": "cuda"}, {"precision": "int4"}, {"num_threads": 0}, {"device_id": -1}, {"max_seq_length": 0}],
+    [
+        {"device": "cuda"},
+        {"engine": "tensorrt"},
+        {"precision": "int4"},
+        {"num_threads": 0},
+        {"device_id": -1},
+        {"max_seq_length": 0},
+    ],
 )
 def test_settings_out_of_range(folder, arguments):
     with pytest.raises(ConfigError, match=next(iter(arguments))):
         Predictor(folder, **arguments)
 
 
-def test_max_seq_length_may_shorten(folder):
+def test_max_seq_length_may_shorten(engine, folder):
     text = "新" * 9 + "车"
-    assert Predictor(folder, device="cpu").predict([text])[0].label == "car"
-    short = Predictor(folder, device="cpu", max_seq_length=8).predict([text])[0]
+    assert Predictor(folder, device="cpu", engine=engine).predict([text])[0].label == "car"
+    short = Predictor(folder, device="cpu", engine=engine, max_seq_length=8).predict([text])[0]
     assert short.score == pytest.approx(1 / 3)  # the 车 at the end is cut off
 
 
@@ -154,19 +162,21 @@ def test_max_seq_length_never_exceeds(folder):
         Predictor(folder, max_seq_length=17)
 
 
-def test_prefix_as_in_paddlenlp(folder, predictor):
-    assert Predictor(folder / "model", device="cpu").predict(["股"]) == predictor.predict(["股"])
+def test_prefix_as_in_paddlenlp(engine, folder, predictor):
+    assert Predictor(folder / "model", device="cpu", engine=engine).predict(["股"]) == predictor.predict(["股"])
 
 
 def test_pickle(predictor):
     again = pickle.loads(pickle.dumps(predictor))  # noqa: S301  our own bytes
     assert again.predict(["球队", "车"], top_k=2) == predictor.predict(["球队", "车"], top_k=2)
-    assert (again.device, again.precision) == ("cpu", "fp32")
+    assert (again.engine, again.device, again.precision) == (predictor.engine, "cpu", "fp32")
 
 
-def test_a_pickle_is_the_arguments(own):
+def test_a_pickle_is_the_arguments(engine, own):
     """No weights and no vocabulary travel; who unpickles it reads the folder as it is then."""
-    predictor = Predictor(own / "model", "cpu", device_id=3, num_threads=2, precision="fp32", max_seq_length=8)
+    predictor = Predictor(
+        own / "model", "cpu", device_id=3, num_threads=2, precision="fp32", max_seq_length=8, engine=engine
+    )
     sent = pickle.dumps(predictor)
     assert len(sent) < 600
     again = pickle.loads(sent)  # noqa: S301  our own bytes
@@ -208,26 +218,26 @@ def test_fp16_on_a_cpu_is_fp32_with_a_notice(folder, caplog):
     assert "fp16" in caplog.text and predictor.predict(["车"])[0].label == "car"
 
 
-def test_damaged_model(own):
+def test_damaged_model(engine, own):
     for content in (b"", b"not a model", (own / "model.onnx").read_bytes()[:100]):
         (own / "model.onnx").write_bytes(content)
         with pytest.raises(BundleError, match="model.onnx") as caught:
-            Predictor(own, device="cpu")
+            Predictor(own, device="cpu", engine=engine)
         assert "\n" not in str(caught.value)
 
 
-def test_graph_of_another_template(own):
+def test_graph_of_another_template(engine, own):
     prompt = {**toy_config().prompt, "template": "{'text': 'text_a'}{'soft': '是'}{'mask'}"}
     edit_config(own, **toy_config(prompt=prompt).to_dict())
     with pytest.raises(BundleError, match="does not belong"):
-        Predictor(own, device="cpu")
+        Predictor(own, device="cpu", engine=engine)
 
 
-def test_graph_with_another_number_of_labels(own):
+def test_graph_with_another_number_of_labels(engine, own):
     two = type(toy_config().verbalizer).from_lines(["a==球", "b==车"])
     edit_config(own, **toy_config(verbalizer=two).to_dict())
     with pytest.raises(BundleError, match="3 logits.*2 labels"):
-        Predictor(own, device="cpu")
+        Predictor(own, device="cpu", engine=engine)
 
 
 def test_onnxruntime_is_not_installed(folder, monkeypatch):
@@ -284,7 +294,7 @@ def test_auto_takes_a_gpu_that_works(own, cuda, capsys):
     (own / "model_fp16.onnx").write_bytes(b"")
     predictor = Predictor(own, precision="fp16")
     assert (predictor.device, predictor.precision) == ("gpu", "fp16")
-    assert predictor.models[0]._session.path.endswith("model_fp16.onnx")
+    assert predictor.models[0]._session.session.path.endswith("model_fp16.onnx")
     assert predictor.predict(["车"])[0].label == "car"
     assert capsys.readouterr().out == ""  # stdout is for labels
 
@@ -381,3 +391,92 @@ def test_auto_is_fp16_on_a_gpu_where_it_was_exported(own, cuda):
     (own / "model_fp16.onnx").write_bytes(b"")
     assert Predictor(own).precision == "fp16"
     assert Predictor(own, precision="fp32").precision == "fp32"
+
+
+def test_engines_agree(folder):
+    pytest.importorskip("openvino")
+    texts = ["".join(pair) for pair in itertools.product("球队车股票新", "球车票" * 3)]
+    one, other = (Predictor(folder, "cpu", engine=name) for name in ("onnxruntime", "openvino"))
+    assert [(each.label, each.text) for each in one.predict(texts)] == [
+        (each.label, each.text) for each in other.predict(texts)
+    ]
+    np.testing.assert_allclose(
+        *(each.probabilities([Example(text) for text in texts]) for each in (one, other)), atol=1e-6
+    )
+    assert (one.engine, other.engine) == ("onnxruntime", "openvino")
+
+
+def test_int8_and_older_bundles_on_each_engine(engine, with_int8, monkeypatch):
+    """A bundle with its weights in the graph's own file and no `weights` in its config is what earlier versions wrote."""
+    predictor = Predictor(with_int8(), "cpu", precision="int8", engine=engine)
+    assert (predictor.engine, predictor.precision) == (engine, "int8")
+    assert predictor.predict(["车"])[0].label == "car"
+    edit_config(predictor.folder, weights=None, agreement=None)
+    assert Predictor(predictor.folder, "cpu", engine=engine).predict(["股"])[0].label == "finance"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_may_use_it(predictor):
+    expected = predictor.predict(["球队", "车"])
+    context = multiprocessing.get_context("fork")
+    with context.Pool(1) as pool:
+        assert pool.apply_async(predictor.predict, [["球队", "车"]]).get(timeout=60) == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"precision": "bf16", "engine": "onnxruntime"},
+        {"precision": "bf16", "device": "gpu"},
+        {"engine": "openvino", "device": "gpu"},
+    ],
+)
+def test_what_an_engine_has_not(folder, arguments):
+    with pytest.raises(ConfigError, match="use engine openvino|for CPUs: use device cpu"):
+        Predictor(folder, **arguments)
+
+
+@pytest.fixture
+def with_bf16(own, monkeypatch):
+    """A bundle whose export found this agreement of bf16, and what OpenVINO says of this CPU."""
+
+    def write(agreement, cpu_has_it=True):
+        edit_config(own, agreement={"bf16": agreement} if agreement else {})
+        monkeypatch.setattr("prompt_kit.inference.engines.openvino.computes_in_bf16", lambda: cpu_has_it)
+        return own
+
+    return write
+
+
+def test_bf16_runs_the_graph_of_fp32(with_bf16, caplog):
+    pytest.importorskip("openvino")
+    predictor = Predictor(with_bf16({"share": 0.995, "texts": 1000}), "cpu", precision="bf16")
+    assert (predictor.engine, predictor.precision, predictor.models[0].path.name) == ("openvino", "bf16", "model.onnx")
+    assert predictor.predict(["车", "股票"])[1].label == "finance"
+    assert caplog.text == ""
+    assert pickle.loads(pickle.dumps(predictor)).precision == "bf16"  # noqa: S301  our own bytes
+
+
+def test_bf16_that_changes_labels_is_refused(with_bf16):
+    with pytest.raises(BundleError, match=r"bf16 changes more labels than a bundle may.*0\.994.*use precision fp32"):
+        Predictor(with_bf16({"share": 0.994, "texts": 1000}), "cpu", precision="bf16")
+
+
+def test_bf16_that_was_not_compared_is_said(with_bf16, caplog):
+    pytest.importorskip("openvino")
+    assert Predictor(with_bf16(None), "cpu", precision="bf16").precision == "bf16"
+    assert "did not compare bf16" in caplog.text
+
+
+def test_bf16_on_a_cpu_without_it_is_fp32(with_bf16, caplog):
+    predictor = Predictor(with_bf16({"share": 1.0}, cpu_has_it=False), "cpu", precision="bf16")
+    assert (predictor.engine, predictor.precision) == ("onnxruntime", "fp32")
+    assert "no bfloat16 products" in caplog.text
+
+
+def test_openvino_is_not_installed(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    for arguments in ({"engine": "openvino"}, {"precision": "bf16"}):
+        with pytest.raises(DependencyError, match=r"\.\[infer-openvino\].*use engine onnxruntime"):
+            Predictor(folder, "cpu", **arguments)
+    assert Predictor(folder, "cpu").engine == "onnxruntime"

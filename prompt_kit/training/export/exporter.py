@@ -228,7 +228,7 @@ def _write(
                     (staging / WEIGHTS["int8"]).unlink(missing_ok=True)
                     save_onnx(to_int8(onnx_model, texts[:CALIBRATION_BATCHES], narrowing), path, WEIGHTS["int8"])
                     parity["int8"], agreement["int8"] = _compare(staging, texts)
-                    if agreement["int8"]["share"] >= LEAST_AGREEMENT:
+                    if agreement["int8"]["share"] >= LEAST_AGREEMENT["int8"]:
                         break
                 _check_agreement(agreement["int8"], int8)
                 models["int8"] = path.name
@@ -266,10 +266,11 @@ def _compare(folder: Path, texts: Batches) -> tuple[float, dict[str, float]]:
 
 
 def _check_agreement(found: dict[str, float], int8: Int8) -> None:
-    if found["share"] < LEAST_AGREEMENT and not int8.force:
+    least = LEAST_AGREEMENT["int8"]
+    if found["share"] < least and not int8.force:
         raise BundleError(
             f"model_int8.onnx gives only {found['share']:.2%} of {found['texts']} texts of {os.fspath(int8.data_dir)} the label "
-            f"that model.onnx gives, less than {LEAST_AGREEMENT:.0%}: export without --int8, or with --force; nothing was written"
+            f"that model.onnx gives, less than {least:.0%}: export without --int8, or with --force; nothing was written"
         )
 
 
