@@ -12,6 +12,7 @@ from prompt_kit.versions import __version__
 
 COMMANDS = {
     "train": "train, evaluate, predict with and export a prompt model",
+    "try": "show what a language model makes of a template, before anyone trains",
     "export": "write the exported folder of a trained model",
     "predict": "label texts with an exported folder, without Paddle",
     "import": "turn exports of annotation tools, and tables, into a data folder",
