@@ -51,7 +51,9 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit explain") -> ar
     add("--device", choices=("auto", "cpu", "gpu"), default="auto",
         help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
     add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
-    add("--precision", choices=("auto", "fp32", "fp16", "int8"), default="fp32",
+    add("--engine", choices=("auto", "onnxruntime", "openvino"), default="auto",
+        help="what computes on a CPU; auto: the faster of those that are installed (default: auto)")  # fmt: skip
+    add("--precision", choices=("auto", "fp32", "fp16", "int8", "bf16"), default="fp32",
         help="fp32 tells the small changes that one character makes best (default: %(default)s)")  # fmt: skip
     return parser.parse_args(argv)
 
