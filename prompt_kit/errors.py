@@ -35,3 +35,7 @@ class ConfigError(PromptKitError):
 
 class DependencyError(PromptKitError):
     """A package of an optional extra is not installed; the message names the extra."""
+
+
+class OutputError(PromptKitError):
+    """A file cannot be written: the disk is full, or its folder closed."""

@@ -60,6 +60,9 @@ def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Na
         help="for --int8: compare on its dev.txt, and test.txt and data.txt if there")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="write model_int8.onnx whatever it changes")
     args = parser.parse_args(argv)
+    for name in ("resume_from_checkpoint", "output_dir", "model_path_prefix", "data_dir"):
+        if getattr(args, name) == "":
+            raise ConfigError(f"--{name} '' names nothing; give a path, or drop --{name}")
     if args.int8 and not args.data_dir:
         raise ConfigError("--int8 needs texts to be compared on; add --data_dir data/tnews, the folder with dev.txt")
     if not args.int8 and (args.data_dir or args.force):

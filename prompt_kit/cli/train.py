@@ -7,10 +7,11 @@ from typing import Optional
 
 
 def main(argv: Optional[Sequence[str]] = None, prog: str = "train.py") -> None:
+    from prompt_kit.disk import writing_to
     from prompt_kit.training.loop import session
 
     model_args, data_args, args, given = session.parse_arguments(argv, prog)
-    with session.output_folder(args):
+    with session.output_folder(args), writing_to("--output_dir", args.output_dir):
         _run(session, model_args, data_args, args, given)
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 import numpy as np
 import paddle
 
 from prompt_kit.atomic import replace_folder
 from prompt_kit.data.lines import PathLike
+from prompt_kit.disk import check_space, writing_to
 from prompt_kit.errors import BundleError, CheckpointError
 from prompt_kit.inference.bundle import (
     CONFIG_FILE,
@@ -34,6 +35,7 @@ from prompt_kit.inference.bundle import (
     read_bundle_config,
     write_bundle_config,
 )
+from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.training.export.int8 import to_int8
 from prompt_kit.training.export.model_card import model_card
@@ -49,12 +51,14 @@ from prompt_kit.training.export.parity import (
 )
 from prompt_kit.training.export.static_graph import open_static, run_eager, save_static
 from prompt_kit.training.models.prompt_model import PromptModel
+from prompt_kit.training.runtime import require
 from prompt_kit.versions import installed_versions
 
 GRAPH = "model"
 ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx", "int8": "model_int8.onnx"}
 WEIGHTS = {precision: f"{name}.data" for precision, name in ONNX_FILES.items()}  # named as PyTorch's exporter does
 RESULT_FILES = ("all_results.json", "eval_results.json")
+_GRAPHS = 3 * 10**6  # bytes, at most, of all that is not weights
 _PAIR = ("fp32", "int8")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
 _BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
@@ -95,6 +99,7 @@ def export_bundle(
             label, int8 changes more than 1 % of the labels, or `output_dir` holds something else than an export.
             Nothing is written then.
         DataError: a mistake in the data folder of `int8`.
+        OutputError: the disk is full, or the folder cannot be written to.
     """
     with _on_cpu():
         return _export(_copy(model), output_dir, metrics or {}, fp16, int8)
@@ -112,7 +117,7 @@ def export_checkpoint(
         raise CheckpointError(
             f"no such folder: {folder}; expected the --output_dir of train.py, or a checkpoint-N in it"
         )
-    _check_output_folder(Path(os.path.abspath(output_dir)))
+    check_export(output_dir)
     if _is_export(folder, "models", "members"):
         raise CheckpointError(f"{folder} is an exported folder; expected the training folder that it was made from")
     if not (folder / CONFIG_FILE).is_file():
@@ -150,7 +155,7 @@ def export_static(
         return [run(batch) for batch in batches]
 
     with _on_cpu():
-        return _write(output_dir, config, prompt_tokenizer, write_graph, fp16, int8)
+        return _write(output_dir, config, prompt_tokenizer, write_graph, params_file.stat().st_size, fp16, int8)
 
 
 def read_metrics(folder: PathLike) -> dict[str, float]:
@@ -158,12 +163,11 @@ def read_metrics(folder: PathLike) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for name in RESULT_FILES:
         try:
-            with open(Path(folder) / name, encoding="utf-8-sig") as file:
-                results = json.load(file)
-        except (OSError, ValueError):
+            results = read_object(Path(folder) / name, CheckpointError, "train again")
+        except CheckpointError:
             continue  # a score is for information only
-        for key, value in results.items() if isinstance(results, dict) else ():
-            if key.endswith(("accuracy", "f1")) and isinstance(value, (int, float)):
+        for key, value in results.items():
+            if key.endswith(("accuracy", "f1")) and is_number(value):
                 metrics[key] = float(value)
     return metrics
 
@@ -190,7 +194,8 @@ def _export(
         save_static(model, staging / GRAPH, inputs)
         return expected
 
-    return _write(output_dir, config, prompt_tokenizer, write_graph, fp16, int8)
+    weights = 4 * sum(math.prod(parameter.shape) for parameter in model.parameters())
+    return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8)
 
 
 def _write(
@@ -198,19 +203,22 @@ def _write(
     config: BundleConfig,
     prompt_tokenizer: PromptTokenizer,
     write_graph: Callable[[Path, Batches], list[np.ndarray]],
+    weights: int,
     fp16: bool,
     int8: Optional[Int8],
 ) -> BundleConfig:
     """Make the whole folder aside and put it into place.
 
-    `write_graph(staging, batches)` writes the static graph and returns the logits to compare with.
+    `write_graph(staging, batches)` writes the static graph and returns the logits to compare with; `weights` is the size
+    of its weights in bytes.
     """
     folder = Path(os.path.abspath(output_dir))
     others = _check_output_folder(folder)
     folder = folder.resolve()  # a link stays a link
     batches = probe_batches(prompt_tokenizer)
     texts = [] if int8 is None else text_batches(int8.data_dir, config.verbalizer, prompt_tokenizer)
-    try:
+    check_space(folder, _size(weights, fp16, int8 is not None))
+    with writing_to("cannot export into", folder):
         with replace_folder(folder) as staging:
             expected = write_graph(staging, batches)
             graph_file = next(staging / name for name in _GRAPH_FILES if (staging / name).is_file())
@@ -242,9 +250,15 @@ def _write(
             read_bundle(staging)  # what was written can be read
             for path in others:
                 _copy_entry(path, staging)
-    except OSError as error:
-        raise BundleError(f"cannot write {folder}: {error.strerror or error}") from error
     return config
+
+
+def _size(weights: int, fp16: bool, int8: bool) -> int:
+    """About how many bytes an export is whose static graph has weights of `weights` bytes: graph, model.onnx, the others.
+
+    Paddle and its converter are told nothing of a full disk: one ends the process, the other blames the graph.
+    """
+    return int(weights * (2 + 0.5 * fp16 + 0.5 * int8)) + _GRAPHS
 
 
 def _check(path: Path, expected: Sequence[np.ndarray], batches: Batches, precision: str) -> float:
@@ -296,6 +310,29 @@ def _copy(model: PromptModel) -> PromptModel:
     return copied
 
 
+def check_export(folder: PathLike) -> None:
+    """Raise, before a model is trained, what would keep it from being exported into `folder`.
+
+    BundleError: it holds something else than an export. DependencyError: a package of the export is not installed.
+    """
+    for module in ("paddle2onnx", "onnx", "onnxruntime"):
+        require(module)
+    _check_output_folder(Path(os.path.abspath(folder)))
+
+
+def is_export(folder: PathLike) -> bool:
+    """Whether a folder is empty, or what an export left, of one model or of several."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return False
+    if _is_export(folder, "models", "members"):
+        return True
+    try:
+        return not _check_output_folder(folder)
+    except BundleError:
+        return False
+
+
 def _check_output_folder(folder: Path) -> list[Path]:
     """Entries of `folder` that an export must keep. BundleError when it holds something else than an export."""
     if not folder.exists():
@@ -318,11 +355,10 @@ def _is_export(folder: Path, *keys: str) -> bool:
     """Whether the prompt_config.json in `folder` is of an export, in whatever format version, with one of `keys` in it:
     "models" for one model, "members" for an ensemble."""
     try:
-        with open(folder / CONFIG_FILE, encoding="utf-8-sig") as file:
-            config: Any = json.load(file)
-    except (OSError, ValueError):
+        config = read_object(folder / CONFIG_FILE, BundleError, "export again")
+    except BundleError:
         return False
-    return isinstance(config, dict) and any(key in config for key in keys)
+    return any(key in config for key in keys)
 
 
 def _copy_entry(path: Path, folder: Path) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 from dataclasses import dataclass, field
 from typing import Optional
 
 import paddle
 from paddlenlp.trainer import IntervalStrategy, TrainingArguments
-from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import TRUNCATE_MODES
+from prompt_kit.training.loop.flag_rules import check_numbers, check_places, check_without_effect, choose_reports, shown
 from prompt_kit.training.loop.presets import PRESETS
 from prompt_kit.training.models.heads import HEADS
+from prompt_kit.training.models.soft_prompt import LARGEST_HIDDEN_SIZE
 from prompt_kit.training.self_training.pseudo_labels import SELECTIONS
 
 logger = logging.getLogger(__name__)
@@ -95,6 +95,11 @@ class ModelArguments:
             raise ConfigError(f"--task_type {self.task_type}: only multi-class is supported")
         if self.export_type not in ("paddle", "onnx"):
             raise ConfigError(f"--export_type {self.export_type}: expected paddle or onnx (both are written)")
+        if self.encoder_hidden_size is not None and self.encoder_hidden_size > LARGEST_HIDDEN_SIZE:
+            raise ConfigError(
+                f"--encoder_hidden_size must be {LARGEST_HIDDEN_SIZE} at most, got {shown(self.encoder_hidden_size)}"
+            )
+        check_places(self)
 
 
 @dataclass
@@ -113,7 +118,8 @@ class DataArguments:
 
     def __post_init__(self):
         if self.num_shots is not None and self.num_shots < 1:
-            raise ConfigError(f"--num_shots must be at least 1, got {self.num_shots}")
+            raise ConfigError(f"--num_shots must be at least 1, got {shown(self.num_shots)}")
+        check_places(self)
 
 
 @dataclass
@@ -213,15 +219,20 @@ class PromptTrainingArguments(TrainingArguments):
     warmup_ratio: float = _flag(0.0, "share of the steps with a rising learning rate", "trainer")
 
     def __post_init__(self):
-        self.check()
+        check_numbers(self)
+        self._check()
+        if self.no_cuda:
+            if self.device is not None and self.device != "cpu":
+                raise ConfigError(f"--no_cuda contradicts --device {self.device}; give one of them")
+            self.device = "cpu"
         self.device = choose_device(self.device)
         try:
             paddle.set_device(self.device)
         except ValueError as error:
             raise ConfigError(f"--device {self.device}: {' '.join(str(error).split())}") from error
-        if (self.fp16 or self.bf16) and not self.device.startswith("gpu"):
-            flag = "--fp16" if self.fp16 else "--bf16"
-            raise ConfigError(f"{flag} needs a GPU, but the device is {self.device}; drop {flag}")
+        halves = [name for name in ("fp16", "bf16", "fp16_full_eval", "bf16_full_eval") if getattr(self, name)]
+        if halves and not self.device.startswith("gpu"):
+            raise ConfigError(f"--{halves[0]} needs a GPU, but the device is {self.device}; drop --{halves[0]}")
         self.freeze_plm = self.freeze_plm or self.freeze_dropout
         # The Trainer checks save against evaluation strategy and loads the best model itself, neither of which it does
         # right here; PromptTrainer does both, so the base class is kept out of it.
@@ -241,38 +252,14 @@ class PromptTrainingArguments(TrainingArguments):
         self.do_eval = wanted
         self.load_best_model_at_end = keep_best
 
-    def check(self) -> None:
-        """Raise ConfigError for a value that is out of its range or contradicts another; fill in what follows from others."""
-        positive = ("learning_rate", "ppt_learning_rate", "num_train_epochs", "adam_epsilon", "ppt_adam_epsilon")
-        at_least_one = (
-            "per_device_train_batch_size", "per_device_eval_batch_size", "gradient_accumulation_steps", "eval_steps",
-            "save_steps", "logging_steps", "num_generations", "pseudo_labels_per_class",
-        )  # fmt: skip
-        not_negative = ("alpha_rdrop", "alpha_rgl", "alpha_prototype", "ppt_weight_decay", "weight_decay",
-                        "early_stopping_patience", "warmup_steps", "warmup_ratio", "max_grad_norm", "seed",
-                        "num_teachers")  # fmt: skip
-        rates = ("learning_rate", "ppt_learning_rate")
-        for names, fits, wanted in (
-            ((*positive, *not_negative), lambda value: math.isfinite(value), "a finite number"),
-            (rates, lambda value: value <= 10, "10 at most"),
-            (("seed",), lambda value: value < 2**32, "below 4294967296"),
-            (positive, lambda value: value > 0, "above 0"),
-            (at_least_one, lambda value: value >= 1, "at least 1"),
-            (not_negative, lambda value: value >= 0, "0 or more"),
-        ):
-            for name in names:
-                value = getattr(self, name)
-                if value is not None and not fits(value):
-                    raise ConfigError(f"--{name} must be {wanted}, got {value}")
-        for name in ("adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2", "ema_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        if self.episode_shots < 2:
-            raise ConfigError(f"--episode_shots must be at least 2, got {self.episode_shots}")
-        if not 0 < self.pseudo_label_threshold <= 1:
-            raise ConfigError(
-                f"--pseudo_label_threshold must be above 0 and at most 1, got {self.pseudo_label_threshold}"
-            )
+    def _check(self) -> None:
+        check_without_effect(self)
+        check_places(self)
+        self.report_to = choose_reports(self.report_to)
+        if self.fp16_opt_level not in ("O1", "O2"):
+            raise ConfigError(f"--fp16_opt_level {shown(self.fp16_opt_level)}: expected O1 or O2")
+        if self.num_cycles > 1000:
+            raise ConfigError(f"--num_cycles must be 1000 at most, got {self.num_cycles}")
         if self.unlabeled_file is not None and not (self.do_train and self.do_eval):
             raise ConfigError(
                 f"--unlabeled_file {self.unlabeled_file} is for training, which keeps the best generation by its dev score; "
@@ -289,11 +276,6 @@ class PromptTrainingArguments(TrainingArguments):
             )
         if self.optim != "adamw":
             raise ConfigError(f"--optim {self.optim}: only adamw is supported")
-        reports = {self.report_to} if isinstance(self.report_to, str) else set(self.report_to or ())
-        if unknown := sorted(reports - {*INTEGRATION_TO_CALLBACK, "all", "none"}):
-            raise ConfigError(
-                f"--report_to {' '.join(unknown)}: expected {', '.join(sorted(INTEGRATION_TO_CALLBACK))}, all or none"
-            )
         if self.greater_is_better is None:
             self.greater_is_better = not self.metric_for_best_model.endswith("loss")
         if self.early_stopping_patience is None:

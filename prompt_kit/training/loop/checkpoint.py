@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import dataclasses
 import logging
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import numpy as np
 import paddle
-from safetensors.numpy import save_file
+from paddlenlp.trainer.trainer_callback import TrainerState
 
 from prompt_kit.atomic import remove_folder, replace_folder
 from prompt_kit.errors import CheckpointError
+from prompt_kit.json_file import OBJECT, TEXT, Shape, list_of, number, read_object, whole
 from prompt_kit.training.loop.averaging import LIVE_FILE
 from prompt_kit.training.loop.run_record import RUN_FILE, read_record
 from prompt_kit.training.models.base import CONFIG_FILE, WEIGHTS_FILE, write_json
-from prompt_kit.training.models.weights import read_safetensors
+from prompt_kit.training.models.weights import read_safetensors, write_arrays
 
 if TYPE_CHECKING:
     from paddlenlp.trainer import Trainer
@@ -33,6 +34,35 @@ STATE_FILE = "trainer_state.json"
 START = "start"  # of a self-training run: the model before its first step, which every generation starts from
 _SEPARATOR = "|"  # between a parameter's name in the model and the name of its accumulator
 _MASTER = "master_weight"
+_COPY = "copy the checkpoint again, or resume from another one"
+_STEPS = 10**12  # more than anybody trains
+
+
+def _is_log_entry(entry: Any) -> bool:
+    """A line of the log; that of an evaluation tells its step and its loss, which the best one is chosen by."""
+    if not isinstance(entry, dict) or not all(isinstance(entry[name], (int, float, str)) for name in entry):
+        return False
+    scores = [name for name in entry if name.startswith("eval_")]
+    return not scores or all(_is_score(entry.get(name)) for name in (*scores, "eval_loss", "step"))
+
+
+def _is_score(value: Any) -> bool:
+    """A number, which may be infinite: so is the loss of a model that is sure of what is wrong."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_STATE = {
+    "global_step": whole(0, _STEPS),
+    "log_history": list_of("entries of the log", _is_log_entry),
+    "epoch": number(0, _STEPS).or_null().optional(),
+    "best_metric": Shape("a number", _is_score).or_null().optional(),
+    "total_flos": number().optional(),
+    "best_model_checkpoint": TEXT.or_null().optional(),
+}
+_SCHEDULER = {
+    "scheduler": {"last_epoch": whole(0, _STEPS), "last_lr": number(0)},
+    "scaler": OBJECT.or_null(),
+}
 
 
 def write_checkpoint(folder: Path, trainer: Trainer, average: Optional[WeightAverage] = None) -> None:
@@ -45,7 +75,7 @@ def write_checkpoint(folder: Path, trainer: Trainer, average: Optional[WeightAve
             average.save_live(staging)
         with contextlib.nullcontext() if average is None else average.applied():
             trainer.model.save_pretrained(staging)
-        save_file(_optimizer_arrays(trainer), str(staging / OPTIMIZER_FILE))
+        write_arrays(_optimizer_arrays(trainer), staging / OPTIMIZER_FILE)
         scaler = trainer.scaler.state_dict() if trainer.do_grad_scaling else None
         write_json(
             staging / SCHEDULER_FILE, {"scheduler": _plain(trainer.lr_scheduler.state_dict()), "scaler": _plain(scaler)}
@@ -70,33 +100,18 @@ def check_checkpoint(folder: Path) -> None:
                 f"{(folder / name).absolute()} is missing, so the run cannot be resumed as it was; copy the checkpoint again, "
                 "all its files, or resume from another checkpoint-N"
             )
-    state = _read_json(folder / STATE_FILE)
-    step = state.get("global_step")
+    state = read_object(folder / STATE_FILE, CheckpointError, _COPY, _STATE)
+    if unknown := sorted(state.keys() - {field.name for field in dataclasses.fields(TrainerState)}):
+        raise CheckpointError(
+            f"{(folder / STATE_FILE).absolute()} is damaged: unknown entry {unknown[0][:60]!r}; {_COPY}"
+        )
+    step = state["global_step"]
     named = re.fullmatch(r"checkpoint-(\d+)", folder.name)
-    logged = state.get("log_history")
-    if not isinstance(step, int) or isinstance(step, bool) or step < 0 or (named and int(named[1]) != step):
-        wrong = f"global_step {step!r}"
-    elif not isinstance(logged, list) or not all(isinstance(entry, dict) for entry in logged):
-        wrong = "log_history is no list of entries"
-    elif not isinstance(state.get("epoch", 0), (int, float)):
-        wrong = f"epoch {state['epoch']!r}"
-    else:
-        return
-    raise CheckpointError(
-        f"{(folder / STATE_FILE).absolute()} is damaged: {wrong}; copy the checkpoint again, or resume from another one"
-    )
-
-
-def _read_json(path: Path) -> dict:
-    """A JSON object; CheckpointError for anything else."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.absolute()} cannot be read: {type(error).__name__}: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path.absolute()} is damaged: expected a JSON object; copy the checkpoint again")
-    return content
+    if named and int(named[1]) != step:
+        raise CheckpointError(
+            f"{(folder / STATE_FILE).absolute()} is damaged: global_step is {step}, expected {named[1]}; {_COPY}"
+        )
+    read_object(folder / SCHEDULER_FILE, CheckpointError, _COPY, _SCHEDULER)
 
 
 def load_training_state(folder: Path, trainer: Trainer) -> None:
@@ -104,9 +119,7 @@ def load_training_state(folder: Path, trainer: Trainer) -> None:
     moments = read_safetensors(folder / OPTIMIZER_FILE)
     if moments:  # there are none before the first step
         _load_optimizer_arrays(moments, trainer)
-    state = _read_json(folder / SCHEDULER_FILE)
-    if not isinstance(state.get("scheduler"), dict) or "scaler" not in state:
-        raise CheckpointError(f"{(folder / SCHEDULER_FILE).absolute()} is damaged; copy the checkpoint again")
+    state = read_object(folder / SCHEDULER_FILE, CheckpointError, _COPY, _SCHEDULER)
     trainer.lr_scheduler.set_state_dict(state["scheduler"])
     if trainer.do_grad_scaling and state["scaler"]:
         trainer.scaler.load_state_dict(
@@ -225,7 +238,12 @@ def _load_optimizer_arrays(arrays: dict[str, np.ndarray], trainer: Trainer) -> N
             f"{' …' if len(missing) > 3 else ''}; resume with the --freeze_plm and --freeze_dropout of the first run"
         )
     for key, (name, tensor) in tensors.items():
-        tensor.set_value(rows(name, arrays[key]))
+        array = rows(name, arrays[key])
+        if list(array.shape) != list(tensor.shape):
+            raise CheckpointError(
+                f"{OPTIMIZER_FILE} does not fit the model: {key} is {list(array.shape)}, expected {list(tensor.shape)}; {_COPY}"
+            )
+        tensor.set_value(array.astype(str(tensor.dtype).replace("paddle.", "")))
 
 
 def _of_rows(trainer: Trainer, way: str) -> Callable[[str, np.ndarray], np.ndarray]:

@@ -13,7 +13,9 @@ import paddle
 
 from prompt_kit.atomic import replace_file
 from prompt_kit.data.dataset import Example
+from prompt_kit.errors import ConfigError
 from prompt_kit.inference.prediction_table import write_bad_cases, write_prediction_table
+from prompt_kit.json_file import read_object
 from prompt_kit.metrics import accuracy_and_f1, bad_cases, softmax
 from prompt_kit.prompt.verbalizer import Verbalizer
 
@@ -38,11 +40,10 @@ class Results:
         _write_json(self.folder / "all_results.json", {**self.read(), **metrics, **self.info})
 
     def read(self) -> dict[str, Any]:
-        """all_results.json so far; empty if it is of another model, as a zero-shot run may leave it."""
+        """all_results.json so far; empty if it is damaged, or of another model, as a zero-shot run may leave it."""
         try:
-            with open(self.folder / "all_results.json", encoding="utf-8-sig") as file:
-                held = json.load(file)
-        except (OSError, ValueError):
+            held = read_object(self.folder / "all_results.json", ConfigError, "it is written anew")
+        except ConfigError:
             return {}
         same = all(held.get(key) == self.info.get(key) for key in ("mode", "calibrated", "base_model", "template"))
         return held if same else {}

@@ -12,7 +12,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from prompt_kit.errors import CheckpointError
+from paddlenlp.trainer.trainer_utils import SchedulerType
+
+from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.json_file import BOOLEAN, TEXT, Shape, number, one_of, read_object, whole
+from prompt_kit.training.loop.flag_rules import check_numbers
 
 if TYPE_CHECKING:
     from prompt_kit.data.dataset import Example
@@ -26,6 +30,27 @@ SETTINGS = (
     "alpha_rgl", "alpha_prototype", "episode_shots", "freeze_plm", "freeze_dropout", "metric_for_best_model",
     "greater_is_better", "lr_scheduler_type", "num_cycles", "lr_end", "power",
 )  # fmt: skip
+_COPY = "copy the checkpoint again, or resume from another one"
+_SWITCHES = ("use_rdrop", "use_rgl", "freeze_plm", "freeze_dropout", "greater_is_better")
+_WHOLE = (
+    "seed", "per_device_train_batch_size", "gradient_accumulation_steps", "warmup_steps", "episode_shots",
+)  # fmt: skip
+
+
+def _shape(name: str) -> Shape:
+    if name in _SWITCHES:
+        return BOOLEAN
+    if name == "metric_for_best_model":
+        return one_of(*(prefix + metric for prefix in ("", "eval_") for metric in ("accuracy", "macro_f1", "loss")))
+    if name == "lr_scheduler_type":
+        return one_of(*(kind.value for kind in SchedulerType))
+    return whole(0, 2**32) if name in _WHOLE else number()
+
+
+_SHAPES = {
+    "settings": {name: _shape(name).optional() for name in SETTINGS},
+    "data": {"train": TEXT.optional(), "dev": TEXT.optional()},
+}
 
 
 def record_of(
@@ -43,6 +68,10 @@ def adopt_settings(folder: Path, args: PromptTrainingArguments, given: Set[str])
     for name, value in (read_record(folder) or {"settings": {}})["settings"].items():
         if name in SETTINGS and name not in given:
             setattr(args, name, value)
+    try:
+        check_numbers(args)
+    except ConfigError as error:
+        raise CheckpointError(f"{(Path(folder) / RUN_FILE).absolute()} is damaged: {error}; {_COPY}") from None
 
 
 def check_record(folder: Path, now: dict[str, Any]) -> None:
@@ -72,14 +101,7 @@ def read_record(folder: Path) -> Optional[dict[str, Any]]:
     path = Path(folder) / RUN_FILE
     if not path.exists():
         return None
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            record = json.load(file)
-        if isinstance(record["settings"], dict) and isinstance(record["data"], dict):
-            return record
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise CheckpointError(f"{path.absolute()} is damaged; copy the checkpoint again, or resume from another one")
+    return read_object(path, CheckpointError, _COPY, _SHAPES)
 
 
 def _plain(value: Any) -> Any:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
 from paddlenlp.trainer import set_seed
 
-from prompt_kit.atomic import recover, remove_folder
 from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset, sample_few_shot
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
-from prompt_kit.locks import own_folder
 from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
-from prompt_kit.training.loop.checkpoint import START, is_run, is_self_training, last_checkpoint, run_folders
+from prompt_kit.training.loop.checkpoint import START, is_self_training, last_checkpoint
 from prompt_kit.training.loop.command_line import parse_arguments
+from prompt_kit.training.loop.data_report import report
+from prompt_kit.training.loop.output_folder import clear, output_folder
 from prompt_kit.training.loop.results import Results
 from prompt_kit.training.loop.run_record import adopt_settings
 from prompt_kit.training.loop.trainer import PromptTrainer
@@ -29,9 +26,8 @@ from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
 from prompt_kit.training.models.finetune_model import FineTuneModel
 from prompt_kit.training.models.prompt_model import PromptModel
-from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.training.self_training.pseudo_labels import read_unlabelled
-from prompt_kit.training.self_training.self_trainer import PSEUDO_LABELS_FILE, SelfTrainer, open_teachers
+from prompt_kit.training.self_training.self_trainer import SelfTrainer, open_teachers
 from prompt_kit.versions import installed_versions
 
 __all__ = [
@@ -51,75 +47,13 @@ logger = logging.getLogger(__name__)
 
 _TEXTS = 2000  # of data.txt that the head is started with: more would tell no more, and take longer
 
-# what a run leaves in its output_dir, beside checkpoints, logs and export
-_WRITTEN = (
-    "prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json", "*_results.json",
-    "*_predictions.tsv", "*_bad_cases.tsv", PSEUDO_LABELS_FILE,
-)  # fmt: skip
-
-
-@contextlib.contextmanager
-def output_folder(args: PromptTrainingArguments) -> Iterator[None]:
-    """The folder of a run, inside this context: checked before anything is loaded, and no other process works in it.
-
-    What a killed run left there is cleaned up first. Sets up logging too.
-
-    Raises ConfigError where the run would write over a trained model, or another process is at work.
-    """
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("prompt_kit").setLevel(logging.INFO if args.process_index == 0 else logging.ERROR)
-    set_verbosity(args.verbose)
-    _check_place(args)
-    with own_folder(args.output_dir) if args.should_save else contextlib.nullcontext():
-        if args.should_save:
-            for folder in (Path(args.output_dir), *run_folders(args.output_dir)):
-                recover(folder)
-        _check_no_other_run(args)
-        yield
-
-
-def _check_place(args: PromptTrainingArguments) -> None:
-    if not (args.do_train or args.do_eval or args.do_predict or args.do_export):
-        raise ConfigError("nothing to do: give --do_train, --do_eval, --do_predict or --do_export")
-    folder = Path(args.output_dir)
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        what = "cannot be written to" if existing.is_dir() else "is a file"
-        raise ConfigError(f"--output_dir {folder}: {existing} {what}; expected a folder, or a name that is free")
-
-
-def _check_no_other_run(args: PromptTrainingArguments) -> None:
-    folder, resume = Path(args.output_dir), args.resume_from_checkpoint
-    held = is_run(folder)
-    if held is None:
-        return
-    if resume is not None and folder.resolve() not in (Path(resume).resolve(), Path(resume).resolve().parent):
-        raise ConfigError(
-            f"--output_dir {folder} holds another run, {held} ({folder.absolute()}), than --resume_from_checkpoint "
-            f"{resume}; choose another folder, or --output_dir {resume} to write beside the model"
-        )
-    if args.do_train and resume is None and not args.overwrite_output_dir:
-        raise ConfigError(
-            f"--output_dir {folder} holds a run already, {held} ({folder.absolute()}); choose another folder, "
-            f"--overwrite_output_dir to replace it, or --resume_from_checkpoint {folder} to go on with it"
-        )
-    if not args.do_train and resume is None:
-        raise ConfigError(
-            f"--output_dir {folder} holds a trained model, and this is a zero-shot run, which would mix its results with "
-            f"that model's; use --resume_from_checkpoint {folder} to evaluate the trained model, or another --output_dir"
-        )
-
 
 def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
     """The checkpoint-N, or self-training run, to train on from, or None; clears a folder that is to be overwritten."""
     if args.resume_from_checkpoint is not None:
         return str(_checkpoint(args) if args.unlabeled_file is None else args.resume_from_checkpoint)
     if args.overwrite_output_dir and args.should_save:
-        folder = Path(args.output_dir)
-        for path in (*run_folders(folder), folder / "export"):
-            remove_folder(path)
-        for path in [path for pattern in _WRITTEN for path in folder.glob(pattern)]:
-            path.unlink()
+        clear(Path(args.output_dir))
     return None
 
 
@@ -194,6 +128,7 @@ def prepare(
         model = _build(model_args, verbalizer, dataset, trained=args.do_train)
         if reads_texts and dataset.unlabelled:
             model.start_from_texts(dataset.unlabelled[:_TEXTS])
+    report(model.prompt_tokenizer, dataset)
     if model_args.calibrate and _is_to_be_calibrated(model, args):
         texts = dataset.unlabelled or CONTENT_FREE
         calibrate(model, texts)

@@ -13,6 +13,7 @@ from typing import Optional, Union
 import numpy as np
 import paddle
 from paddlenlp.trainer import IntervalStrategy, Trainer
+from paddlenlp.trainer.trainer_utils import SchedulerType
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
@@ -66,7 +67,8 @@ class PromptTrainer(ResumableTrainer):
         self.objectives = choose_objectives(args, model)
         train_dataset = _encoded(train_dataset, model)
         if train_dataset is not None:
-            _sampler(train_dataset, args, self.objectives)  # too few examples: say so before anything is written
+            # too few examples or epochs: say so before anything is written
+            _check_schedule(args, len(_sampler(train_dataset, args, self.objectives)))
         super().__init__(
             model=model,
             args=args,
@@ -251,6 +253,18 @@ class PromptTrainer(ResumableTrainer):
             )
         if held:
             self._average.resume(Path(resume_from_checkpoint))
+
+
+def _check_schedule(args: PromptTrainingArguments, batches: int) -> None:
+    """ConfigError where the epochs are less than one step, or the rates are none that the schedule can have."""
+    steps = max(1, batches // args.gradient_accumulation_steps)
+    if args.max_steps <= 0 and int(steps * args.num_train_epochs) < 1:
+        raise ConfigError(
+            f"--num_train_epochs {args.num_train_epochs:g} is less than one step, of which an epoch has {steps}; raise it, or "
+            "give --max_steps"
+        )
+    if SchedulerType(args.lr_scheduler_type) == SchedulerType.POLYNOMIAL and args.lr_end >= args.learning_rate:
+        raise ConfigError(f"--lr_end {args.lr_end:g} must be below --learning_rate {args.learning_rate:g}")
 
 
 def _repeated(tensor: paddle.Tensor, times: int) -> paddle.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import logging
 import os
 import re
@@ -17,8 +16,9 @@ from typing import Optional
 import paddle
 from paddle import nn
 
-from prompt_kit.errors import ConfigError
+from prompt_kit.errors import ConfigError, PromptKitError, TokenizationError
 from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.training.models.model_config import check_size, read_config
 from prompt_kit.training.models.weights import safe_model_folder
 from prompt_kit.training.runtime import quiet
 
@@ -95,12 +95,15 @@ def _load_folder(folder: Path, name: str, reason: str, encoder: bool, trust_pick
         )
     config = read_config(folder)
     architecture = architecture_name(config)
-    tokenizer = Tokenizer.from_pretrained(folder)
+    tokenizer = read_tokenizer(folder)
     # with its head even for the encoder alone: without, PaddleNLP does not convert float16 weights
     has_head = not encoder or architecture in _ARCHITECTURES
     model_class, _ = (architecture_classes if has_head else encoder_classes)(architecture, str(where))
     try:
         with safe_model_folder(where, trust_pickle) as safe, _telling_of_random_weights(name, encoder):
+            check_size(
+                config, where, [path.name for path in safe.iterdir() if path.suffix in (".safetensors", ".pdparams")]
+            )
             # absolute: a relative folder may have the name of a hub model, which PaddleNLP would take it for
             model = model_class.from_pretrained(str(safe), dtype="float32")
     except ConfigError:
@@ -187,26 +190,21 @@ def encoder_classes(architecture: str, where: str) -> tuple:
     return getattr(package, f"{found[1]}Model"), getattr(package, f"{found[1]}Config")
 
 
-def read_config(folder: Path) -> dict:
-    """config.json of a language model's folder."""
-    path = folder / "config.json"
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a model's folder. TokenizationError in one line, whatever its files are."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            config = json.load(file)
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path.absolute()} is missing; expected a language model's folder (config, weights, vocab)"
-        ) from None
-    except (ValueError, OSError) as error:
-        raise ConfigError(f"{path.absolute()} cannot be read: {error}") from error
-    if not isinstance(config, dict):
-        raise ConfigError(f"{path.absolute()} holds no language model's configuration: expected a JSON object")
-    return config
+        return Tokenizer.from_pretrained(folder)
+    except PromptKitError:
+        raise
+    except (RecursionError, TypeError, AttributeError, KeyError, ValueError) as error:
+        raise TokenizationError(
+            f"{folder.absolute()}: its tokenizer files are damaged ({_brief(error)}); copy the folder again, all its files"
+        ) from error
 
 
 def architecture_name(config: dict) -> str:
     """The class that a configuration names: `architectures`, or `init_class` in older folders; '?' for none."""
-    return (config.get("architectures") or [config.get("init_class", "?")])[0]
+    return (config.get("architectures") or [config.get("init_class") or "?"])[0]
 
 
 def _known_names() -> list:

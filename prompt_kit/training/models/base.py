@@ -13,12 +13,14 @@ from paddle import nn
 
 from prompt_kit.atomic import replace_files
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.json_file import OBJECT, TEXT, one_of, read_object, whole
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.cpu.kernels import CPUKernels
-from prompt_kit.training.models.backbone import longest_input, read_config
+from prompt_kit.training.models.backbone import longest_input, read_tokenizer
+from prompt_kit.training.models.model_config import check_size, read_config
 from prompt_kit.training.models.weights import load_safetensors, save_safetensors
 from prompt_kit.training.runtime import quiet
 from prompt_kit.versions import installed_versions
@@ -27,6 +29,19 @@ CONFIG_FILE = "prompt_config.json"
 WEIGHTS_FILE = "model.safetensors"
 FORMAT_VERSION = 1
 
+
+_SHAPES = {
+    "base_model": TEXT,
+    "head": TEXT,
+    "verbalizer": OBJECT,
+    "prompt": {
+        "template": TEXT,
+        "max_seq_length": whole(1, 10**6),
+        "first_max_length": whole(1, 10**6).or_null().optional(),
+        "other_max_length": whole(1, 10**6).or_null().optional(),
+        "truncate_mode": TEXT.optional(),
+    },
+}
 
 _KINDS: dict[str, type[TextClassifier]] = {}  # method -> class; models/__init__.py imports all of them
 
@@ -185,11 +200,10 @@ class TextClassifier(nn.Layer):
                 f"{folder.absolute()} is incomplete, {', '.join(missing)} missing; copy the folder again, all its files"
             )
         kind = _KINDS.get(config["mode"], _KINDS["prompt"])  # "zero-shot" is a prompt model too
-        tokenizer = Tokenizer.from_pretrained(folder)
+        tokenizer = read_tokenizer(folder)
         backbone_config = read_config(folder)
-        model_class, config_class = kind.backbone_classes(backbone_config, str(folder))
-        with quiet():
-            backbone = model_class(config_class.from_dict(backbone_config))
+        check_size(backbone_config, folder.absolute(), [WEIGHTS_FILE])
+        backbone = _build(*kind.backbone_classes(backbone_config, str(folder)), backbone_config, folder)
         model = kind(
             backbone,
             PromptTokenizer.from_config(config["prompt"], tokenizer),
@@ -227,21 +241,27 @@ def read_prompt_config(folder: Path) -> dict:
             f"{path.absolute()} is missing: not a folder that train.py finished; expected the --output_dir of a "
             "finished run, or a checkpoint-N in it"
         )
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            config = json.load(file)
-        version = config["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path.absolute()} is damaged: {error}") from error
+    fix = "copy the folder again, all its files"
+    version = read_object(path, CheckpointError, fix, {"format_version": whole(0, 10**6)})["format_version"]
     if version != FORMAT_VERSION:
         raise CheckpointError(
             f"{path.absolute()} has format {version}, but this prompt-kit reads {FORMAT_VERSION}; use the prompt-kit "
-            f"that wrote it ({config.get('versions', {}).get('prompt-kit', 'unknown version')}), or train again"
+            "that wrote it, or train again"
         )
-    missing = [key for key in ("mode", "base_model", "prompt", "verbalizer", "head") if key not in config]
-    if missing:
-        raise CheckpointError(f"{path.absolute()} is damaged: {', '.join(missing)} missing; copy the folder again")
-    return config
+    return read_object(path, CheckpointError, fix, {**_SHAPES, "mode": one_of(*_KINDS, "zero-shot")})
+
+
+def _build(model_class: type, config_class: type, config: dict, folder: Path) -> nn.Layer:
+    """A language model of a configuration, its weights still to come."""
+    try:
+        with quiet():
+            return model_class(config_class.from_dict(config))
+    except Exception as error:  # PaddleNLP raises anything for a configuration that it does not understand
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()][:2]
+        raise CheckpointError(
+            f"{(folder / 'config.json').absolute()} is damaged: no model can be built from it ({type(error).__name__}: "
+            f"{' '.join(lines)[:200]}); copy the folder again, all its files"
+        ) from error
 
 
 def plain_config(backbone: nn.Layer) -> dict:

@@ -15,6 +15,7 @@ from paddle import nn
 from prompt_kit.data.dataset import Dataset, Example
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.json_file import is_number
 from prompt_kit.prompt.neutral_templates import neutral_templates
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.template import Template
@@ -332,7 +333,7 @@ def _calibration(config: dict, path: Path) -> Optional[tuple[float, ...]]:
     if bias is None:
         return None
     labels = config["verbalizer"].get("labels", ())
-    numbers = isinstance(bias, list) and all(isinstance(one, (int, float)) for one in bias)
+    numbers = isinstance(bias, list) and all(map(is_number, bias))
     if not numbers or len(bias) != len(labels):
         raise CheckpointError(f"{path.absolute()} is damaged: calibration {bias!r}, expected {len(labels)} numbers")
     return tuple(bias)

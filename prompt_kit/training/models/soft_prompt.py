@@ -9,10 +9,12 @@ import numpy as np
 import paddle
 from paddle import nn
 
+from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import SoftToken
 from prompt_kit.training.cpu.trained_rows import TrainedRows
 
 ENCODERS = ("lstm", "mlp", "none")
+LARGEST_HIDDEN_SIZE = 2**12  # of an encoder, whose LSTM has eight times its square of weights
 
 
 class _ResidualEncoder(nn.Layer):
@@ -49,6 +51,9 @@ class SoftPrompt(nn.Layer):
     def __init__(self, tokens: Sequence[SoftToken], width: int):
         super().__init__()
         self.tokens = tuple(tokens)
+        wide = [token.hidden_size for token in self.tokens if (token.hidden_size or 0) > LARGEST_HIDDEN_SIZE]
+        if wide:
+            raise ConfigError(f"the template's hidden_size must be {LARGEST_HIDDEN_SIZE} at most, got {wide[0]}")
         self.vectors = self.create_parameter(
             [len(self.tokens), width], default_initializer=nn.initializer.Normal(0.0, 0.02)
         )

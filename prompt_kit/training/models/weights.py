@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Optional
 
 import numpy as np
 import paddle
@@ -15,12 +17,23 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.json_file import Shape, read_object
 
 
 def save_safetensors(tensors: dict[str, paddle.Tensor], path: Path, dtype: str = "float32") -> None:
     """Write the tensors as `dtype` (floating) or as they are."""
     arrays = {name: _to_numpy(tensor, dtype) for name, tensor in tensors.items()}
-    save_file(arrays, str(path), metadata={"format": "np"})
+    write_arrays(arrays, path, {"format": "np"})
+
+
+def write_arrays(arrays: dict[str, np.ndarray], path: Path, metadata: Optional[dict[str, str]] = None) -> None:
+    """Write a safetensors file. Raises OSError when it cannot be written, ENOSPC for a full disk."""
+    try:
+        save_file(arrays, str(path), metadata=metadata)
+    except SafetensorError as error:  # of an operating system's error the library tells the number in its text
+        found = re.search(r"code: (\d+)|os error (\d+)", str(error))
+        number = int(found[1] or found[2]) if found else errno.EIO
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _to_numpy(tensor: paddle.Tensor, dtype: str) -> np.ndarray:
@@ -41,7 +54,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def load_safetensors(tensors: dict[str, paddle.Tensor], path: Path) -> None:
-    """Set every tensor to the array of its name; CheckpointError lists all that is missing, extra or of another shape."""
+    """Set every tensor to the array of its name; CheckpointError names what is missing, extra or of another shape."""
     arrays = read_safetensors(path)
     missing = sorted(tensors.keys() - arrays.keys())
     extra = sorted(arrays.keys() - tensors.keys())
@@ -52,13 +65,20 @@ def load_safetensors(tensors: dict[str, paddle.Tensor], path: Path) -> None:
     ]
     if missing or extra or wrong:
         raise CheckpointError(
-            f"{Path(path).absolute()} does not fit the model: missing {missing or 'none'}; extra {extra or 'none'}; "
-            f"of another shape {wrong or 'none'}"
+            f"{Path(path).absolute()} does not fit the model: missing {_few(missing)}; extra {_few(extra)}; of another "
+            f"shape {_few(wrong)}"
         )
     for name, tensor in tensors.items():
         tensor.set_value(arrays[name].astype(str(tensor.dtype).replace("paddle.", "")))
 
 
+def _few(names: list[str]) -> str:
+    """The first names of a list, and how many it has if these are not all."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{names[:_SHOWN]}{more}" if names else "none"
+
+
+_SHOWN = 5
 _INDEX_FILE = "model.safetensors.index.json"
 
 
@@ -95,14 +115,9 @@ def _safetensors_of(folder: Path) -> list[str]:
     found = ["model.safetensors"] if (folder / "model.safetensors").is_file() else []
     if not index.exists():
         return found
-    try:
-        with open(index, encoding="utf-8-sig") as file:
-            shards = json.load(file)["weight_map"].values()
-        names = sorted(set(shards))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError(
-            f'{index} is damaged: {type(error).__name__}; expected {{"weight_map": {{weight: file}}}}'
-        ) from error
+    shapes = {"weight_map": Shape("{weight: file}", _names_files)}
+    shards = read_object(index, ConfigError, "copy the folder again, all its files", shapes)["weight_map"].values()
+    names = sorted(set(shards), key=str)
     for name in names:
         plain = isinstance(name, str) and name.endswith(".safetensors") and os.path.basename(name) == name
         if not plain or "\\" in name:
@@ -112,3 +127,7 @@ def _safetensors_of(folder: Path) -> list[str]:
                 f"{index} names {name!r}, which is not in the folder; copy the folder again, all its files"
             )
     return found or [_INDEX_FILE, *names]
+
+
+def _names_files(value: Any) -> bool:
+    return isinstance(value, dict) and not any(isinstance(name, (dict, list)) for name in value.values())

@@ -18,6 +18,7 @@ from prompt_kit.cli.parser import ArgumentParser
 from prompt_kit.errors import ConfigError
 from prompt_kit.training.loop.arguments import _flag, choose_device
 from prompt_kit.training.loop.command_line import add_flag
+from prompt_kit.training.loop.flag_rules import check_numbers, check_place, check_places, choose_reports
 from prompt_kit.training.pretraining.from_scratch import FAMILIES, Sizes
 
 _OF_SCRATCH = ("family", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
@@ -115,6 +116,11 @@ class PretrainingArguments:
         if self.vocab_file is not None and self.vocab_size is not None:
             raise ConfigError(f"--vocab_size {self.vocab_size} contradicts --vocab_file, which has a size; drop it")
         self._check_teacher()
+        check_numbers(self)
+        check_places(self)
+        for path in (*self.train_files, *(self.exclude_files or ())):
+            check_place("--train_files" if path in self.train_files else "--exclude_files", path)
+        self.report_to = choose_reports(self.report_to)
         for names, fits, wanted in (
             (("num_train_epochs", "learning_rate"), lambda value: value > 0, "above 0"),
             (

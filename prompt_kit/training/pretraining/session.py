@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import os
 from pathlib import Path
@@ -14,6 +13,7 @@ from paddlenlp.trainer import set_seed
 
 from prompt_kit.atomic import remove_folder
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.json_file import read_object
 from prompt_kit.locks import own_folder
 from prompt_kit.training.loop.checkpoint import checkpoints, is_run, last_checkpoint
 from prompt_kit.training.models.backbone import load_backbone, longest_input
@@ -204,12 +204,7 @@ def finish(
 
 def _check_agrees(checkpoint: Path, recipe: dict[str, Any]) -> None:
     """The run that is gone on with must be the same run, or its result would be nobody's."""
-    path = checkpoint / RECIPE_FILE
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            held = json.load(file)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path.absolute()} cannot be read: {error}; resume from another checkpoint") from error
+    held = read_object(checkpoint / RECIPE_FILE, CheckpointError, "resume from another checkpoint")
     for name, value in recipe.items():
         if held.get(name) != value:
             what = "the texts are other ones" if name == "fingerprint" else f"{name} is {value}, there {held.get(name)}"

@@ -19,6 +19,7 @@ from prompt_kit.training.pretraining.corpus import ExcludedTexts, normalize
 
 logger = logging.getLogger(__name__)
 
+PSEUDO_LABELS_FILE = "pseudo_labels.tsv"
 SELECTIONS = ("all", "balanced", "confidence")
 _LABELLED = ("dev", "test", "train")  # the splits whose texts are no unlabelled texts
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import logging
 import math
 from collections.abc import Sequence
@@ -34,6 +33,8 @@ from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.inference.ensemble import average, check_same_labels
 from prompt_kit.inference.ensemble_member import Member, open_member
+from prompt_kit.json_file import number as any_number
+from prompt_kit.json_file import read_object, whole
 from prompt_kit.metrics import softmax
 from prompt_kit.training.export.trained_member import TrainedMember
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
@@ -42,12 +43,11 @@ from prompt_kit.training.loop.checkpoint import START, STATE_FILE, checkpoints, 
 from prompt_kit.training.loop.results import Results
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.base import TextClassifier, write_json
-from prompt_kit.training.self_training.pseudo_labels import PseudoLabel, choose, write_pseudo_labels
+from prompt_kit.training.self_training.pseudo_labels import PSEUDO_LABELS_FILE, PseudoLabel, choose, write_pseudo_labels
 
 logger = logging.getLogger(__name__)
 
 _NOTHING = (np.arange(0), np.empty((0, 0)))  # no rows, and no probabilities
-PSEUDO_LABELS_FILE = "pseudo_labels.tsv"
 _SETTINGS_FILE = "self_training.json"
 # Of a generation that learns from unlabelled texts; longer ones had their best dev scores before: docs/methods.md.
 _STEPS = 1000
@@ -59,6 +59,10 @@ _SETTINGS = (
     "pseudo_labels_per_class",
     "pseudo_label_threshold",
 )
+_RESULTS = {
+    **{name: any_number() for name in ("train_loss", "train_runtime", "eval_loss", "eval_accuracy", "eval_macro_f1")},
+    **{name: whole(0, 10**9).optional() for name in ("teacher", "generation", "pseudo_labels")},
+}
 
 
 class SelfTrainer(PromptTrainer):
@@ -132,13 +136,7 @@ class SelfTrainer(PromptTrainer):
                     write_json(staging / _SETTINGS_FILE, settings)
             self._wait()
             return
-        try:
-            with open(Path(resume_from_checkpoint) / START / _SETTINGS_FILE, encoding="utf-8-sig") as file:
-                held = json.load(file)
-        except (OSError, ValueError) as error:
-            raise CheckpointError(
-                f"{start.absolute() / _SETTINGS_FILE} cannot be read: {error}; train again"
-            ) from error
+        held = read_object(Path(resume_from_checkpoint) / START / _SETTINGS_FILE, CheckpointError, "train again")
         for name, value in settings.items():
             if held.get(name) != value:
                 flag = f"--{name}" if name in _SETTINGS else f"the {name},"
@@ -211,7 +209,9 @@ class SelfTrainer(PromptTrainer):
         if (folder / "eval_results.json").is_file():
             logger.info("%s: trained already", folder)
             self.model.load_weights(folder)
-            return results.read()
+            return read_object(
+                folder / "all_results.json", CheckpointError, f"delete {folder} to train it again", _RESULTS
+            )
         args = copy.copy(self.args)
         args.seed, args.output_dir = seed, str(folder)
         args.logging_dir = str(Path(self.args.logging_dir) / folder.name)

@@ -13,8 +13,8 @@ import pytest
 from paddlenlp.prompt import PromptTuningArguments
 from paddlenlp.trainer import TrainingArguments
 
-from prompt_kit.errors import ConfigError
-from prompt_kit.training.loop import command_line
+from prompt_kit.errors import ConfigError, DependencyError
+from prompt_kit.training.loop import command_line, flag_rules
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.command_line import DERIVED, build_parser, parse_arguments
 from prompt_kit.training.loop.presets import PRESETS
@@ -332,7 +332,7 @@ def test_betas(name, wrong):
         ("--evaluation_strategy weekly --do_eval", ["weekly"]),
         ("--lr_scheduler_type zigzag", ["zigzag"]),
         ("--warmup_ratio 2", ["warmup_ratio", "[0,1]"]),
-        ("--hybrid_parallel_topo_order sideways", ["parallel"]),
+        ("--hybrid_parallel_topo_order sideways", ["parallel", "drop --hybrid_parallel_topo_order"]),
     ],
 )
 def test_refusals(command, words):
@@ -371,6 +371,122 @@ def test_the_parser_refuses_in_one_line(command, capsys):
     assert caught.value.code == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and command.split()[0] in err and "--help" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--tensor_parallel_degree 2",
+        "--pipeline_parallel_degree 2",
+        "--sharding stage1",
+        "--sharding foo",
+        "--sharding_parallel_degree 4",
+        "--sep_parallel_degree 2",
+        "--tensor_parallel_config x",
+        "--hybrid_parallel_topo_order sharding_first",
+        "--unified_checkpoint",
+        "--enable_auto_parallel",
+        "--to_static",
+        "--prediction_loss_only",
+        "--label_names foo",
+        "--past_index 1",
+        "--dataloader_drop_last",
+        "--max_evaluate_steps 1",
+        "--minimum_eval_times 3",
+        "--ignore_save_lr_and_optim",
+    ],
+)
+def test_what_would_change_nothing_is_refused(command):
+    message = refusal(command)
+    name = command.split()[0]
+    assert (
+        message.startswith(f"{command if ' ' in command else name + ' True'} has no effect here")
+        or "['foo']" in message
+    )
+    assert message.endswith(f"drop {name}")
+
+
+def test_what_a_printed_configuration_says_of_it_is_accepted():
+    training(
+        "--tensor_parallel_degree -1 --pipeline_parallel_degree 1 --sharding_parallel_degree -1 --unified_checkpoint False "
+        "--label_names labels --past_index -1 --dataloader_drop_last False --max_evaluate_steps -1 --max_steps -1 "
+        "--hybrid_parallel_topo_order pp_first --prediction_loss_only False --eval_accumulation_steps None"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("--seed 99999999999999999999", "--seed must be below 4294967296"),
+        (f"--seed {'9' * 400}", "--seed must be a finite number, got 9999"),
+        ("--max_steps 0", "--max_steps must be at least 1, or -1 for --num_train_epochs, got 0"),
+        ("--max_steps -2", "--max_steps must be at least 1"),
+        (f"--max_steps {10**12}", "--max_steps must be 2147483647 at most"),
+        ("--num_train_epochs inf", "--num_train_epochs must be a finite number"),
+        ("--num_train_epochs nan", "--num_train_epochs must be a finite number"),
+        ("--num_train_epochs 1e300", "--num_train_epochs must be 1000000 at most"),
+        ("--dataloader_num_workers -1", "--dataloader_num_workers must be 0 or more"),
+        ("--dataloader_num_workers 100000", "--dataloader_num_workers must be 64 at most"),
+        ("--eval_accumulation_steps 0", "--eval_accumulation_steps must be at least 1"),
+        (
+            "--per_device_eval_batch_size 99999999999999999999",
+            "--per_device_eval_batch_size must be 2147483647 at most",
+        ),
+        ("--encoder_hidden_size 99999999999", "--encoder_hidden_size must be 4096 at most"),
+        ("--save_total_limit -1", "--save_total_limit must be 0 or more"),
+        ("--num_cycles inf", "--num_cycles must be a finite number"),
+        ("--num_cycles 1e9", "--num_cycles must be 1000 at most"),
+        ("--power 0", "--power must be above 0"),
+        ("--lr_end nan", "--lr_end must be a finite number"),
+        ("--scale_loss 0", "--scale_loss must be above 0"),
+        ("--ema_decay nan", "--ema_decay must be at least 0 and below 1"),
+        ("--episode_shots 1", "--episode_shots must be at least 2"),
+        (
+            "--unlabeled_file a --do_train --do_eval --pseudo_label_threshold nan --pseudo_label_selection confidence",
+            "--pseudo_label_threshold must be above 0",
+        ),
+        ("--fp16_opt_level O7", "--fp16_opt_level O7: expected O1 or O2"),
+        ("--fp16_full_eval", "--fp16_full_eval needs a GPU"),
+        ("--report_to all none", "all and none stand alone"),
+        (f"--output_dir {'x' * 300}", "--output_dir xxxx"),
+        (f"--resume_from_checkpoint {'x' * 300}", "File name too long"),
+        (f"--data_dir {'x' * 300}", "File name too long"),
+        (f"--model_name_or_path {'x' * 300}", "File name too long"),
+        (f"--logging_dir {'x' * 300}", "File name too long"),
+    ],
+)
+def test_values_that_no_training_has(command, said):
+    message = refusal(command)
+    assert said in message and len(message) < 250
+
+
+@pytest.mark.parametrize("name", ["output_dir", "data_dir", "resume_from_checkpoint", "model_name_or_path"])
+def test_an_empty_path_names_nothing(name):
+    with pytest.raises(ConfigError, match=f"--{name} '' names nothing"):
+        parse_arguments(["--device", "cpu", f"--{name}", ""])
+
+
+def test_a_circle_of_links(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for name in ("output_dir", "data_dir", "resume_from_checkpoint"):
+        assert "symbolic links" in refusal(f"--{name} {tmp_path / 'a'}")
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("wandb", "wandb"), ("tensorboard", "tensorboardX"), ("visualdl", "visualdl")]
+)
+def test_reports_to_what_is_not_installed(monkeypatch, name, package):
+    monkeypatch.setattr(flag_rules, "_find", lambda package: None)
+    with pytest.raises(DependencyError, match=f"--report_to {name}: {package} is not installed; pip install {package}"):
+        parse_arguments(["--device", "cpu", "--report_to", name])
+    assert training("").report_to == [], "the default asks for no more than there is"
+
+
+def test_no_cuda_is_a_cpu():
+    assert parse_arguments(["--no_cuda"])[2].device == "cpu"
+    with pytest.raises(ConfigError, match="--no_cuda contradicts --device gpu"):
+        parse_arguments(["--no_cuda", "--device", "gpu"])
 
 
 # -- help -----------------------------------------------------------------------------------------------------------

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 from other_process import owner_of
-from runs import names, same, saved_weights, trainer
-from safetensors.numpy import load_file
+from runs import arguments, names, same, saved_weights, trainer
+from safetensors.numpy import load_file, save_file
 from tiny import EXAMPLES, tiny_model
 
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.training.loop import checkpoint
 from prompt_kit.training.loop.checkpoint import checkpoints, find_best, is_run, last_checkpoint, rotate_checkpoints
+from prompt_kit.training.loop.run_record import adopt_settings
 from prompt_kit.training.models.prompt_model import PromptModel
 
 FILES = [
@@ -53,7 +54,7 @@ def test_a_checkpoint_is_safetensors_json_and_the_tokenizer(tmp_path):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("No space left on device")])
-@pytest.mark.parametrize(("during", "call"), [("save_file", 2), ("write_json", 3), ("write_json", 4)])
+@pytest.mark.parametrize(("during", "call"), [("write_arrays", 2), ("write_json", 3), ("write_json", 4)])
 def test_an_interrupted_checkpoint_leaves_the_earlier_one_and_nothing_else(tmp_path, monkeypatch, error, during, call):
     run = trainer(tmp_path, max_steps=4, save_steps=1, save_strategy="steps", do_eval=False)
     real, calls = getattr(checkpoint, during), []
@@ -114,6 +115,68 @@ def test_a_damaged_file_of_a_checkpoint_is_refused_by_its_name(stopped, name, te
     (stopped / "checkpoint-1" / name).write_text(text, encoding="utf-8")
     message = refused(stopped)
     assert str(stopped / "checkpoint-1" / name) in message and ("damaged" in message or "cannot be read" in message)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value", "said"),
+    [
+        ("trainer_state.json", ["global_step"], "1", 'global_step is "1"'),
+        ("trainer_state.json", ["global_step"], True, "global_step is true"),
+        ("trainer_state.json", ["global_step"], 2, "global_step is 2, expected 1"),
+        ("trainer_state.json", ["log_history"], None, "log_history is null"),
+        ("trainer_state.json", ["log_history"], [1], "log_history is [1]"),
+        ("trainer_state.json", ["log_history"], [{"eval_accuracy": 0.5}], "log_history"),
+        ("trainer_state.json", ["log_history"], [{"loss": []}], "log_history"),
+        ("trainer_state.json", ["epoch"], "x", 'epoch is "x"'),
+        ("trainer_state.json", ["best_model_checkpoint"], 7, "best_model_checkpoint is 7"),
+        ("trainer_state.json", ["more"], 7, "unknown entry 'more'"),
+        ("scheduler.json", ["scheduler"], {}, "scheduler.last_epoch is missing"),
+        ("scheduler.json", ["scheduler", "last_lr"], [1], "scheduler.last_lr is [1]"),
+        ("scheduler.json", ["scaler"], 1, "scaler is 1"),
+        ("run.json", ["settings"], [], "settings is []"),
+        ("run.json", ["settings", "seed"], "x", 'settings.seed is "x"'),
+        ("run.json", ["settings", "use_rdrop"], None, "settings.use_rdrop is null"),
+        ("run.json", ["data", "train"], 1, "data.train is 1"),
+    ],
+)
+def test_an_entry_of_another_shape_is_named(stopped, name, path, value, said):
+    file = stopped / "checkpoint-1" / name
+    content = json.loads(file.read_text("utf-8"))
+    inner = content
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    file.write_text(json.dumps(content), encoding="utf-8")
+    message = refused(stopped)
+    assert f"{file} is damaged" in message and said in message
+
+
+@pytest.mark.parametrize("value", [0, -1, 1e9])
+def test_settings_of_a_run_that_no_run_has(stopped, value):
+    file = stopped / "checkpoint-1" / "run.json"
+    record = json.loads(file.read_text("utf-8"))
+    record["settings"]["learning_rate"] = value
+    file.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="run.json is damaged: --learning_rate must be"):
+        adopt_settings(stopped / "checkpoint-1", arguments(stopped), frozenset())
+
+
+def test_an_infinite_loss_is_no_damage(stopped):
+    """A model that is sure of what is wrong."""
+    file = stopped / "checkpoint-1" / "trainer_state.json"
+    state = json.loads(file.read_text("utf-8"))
+    state["log_history"].append({"eval_accuracy": 0.5, "eval_loss": float("inf"), "step": 1})
+    file.write_text(json.dumps(state), encoding="utf-8")
+    checkpoint.check_checkpoint(stopped / "checkpoint-1")
+
+
+def test_moments_of_another_shape_are_named(stopped):
+    file = stopped / "checkpoint-1" / "optimizer.safetensors"
+    arrays = load_file(str(file))
+    name = next(name for name in arrays if name.endswith("head.weight|moment1"))
+    arrays[name] = arrays[name][:, :1]
+    save_file(arrays, str(file))
+    assert f"optimizer.safetensors does not fit the model: {name}" in refused(stopped)
 
 
 @pytest.mark.parametrize(

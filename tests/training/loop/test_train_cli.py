@@ -18,7 +18,8 @@ from scripts import load_script
 from tiny import EXAMPLES, LABELS
 
 from prompt_kit.data.dataset import read_examples
-from prompt_kit.errors import CheckpointError, ConfigError, DataError, PromptKitError
+from prompt_kit.errors import BundleError, CheckpointError, ConfigError, DataError, DependencyError, PromptKitError
+from prompt_kit.training.export import exporter
 from prompt_kit.training.loop import session
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.versions import __version__
@@ -262,6 +263,62 @@ def test_what_killed_runs_left_is_gone_at_the_next_start(resume, finished):
     resume(f"--do_eval --output_dir {finished} --resume_from_checkpoint {finished}")
     left = [path.relative_to(finished) for path in finished.rglob(".*")]
     assert left == [] and read(state)["global_step"] == 2
+
+
+@pytest.mark.parametrize(
+    ("steps", "name", "kind"),
+    [
+        (SHORT, "model.safetensors", "folder"),
+        (SHORT, "all_results.json", "folder"),
+        ("--do_eval", "eval_results.json", "folder"),
+        ("--do_predict", "test_predictions.tsv", "folder"),
+        (SHORT, "checkpoint-2", "file"),
+        (SHORT, "generation-0", "file"),
+        ("--do_train --do_export", "export", "file"),
+    ],
+)
+def test_an_output_whose_place_is_taken_is_told_before_the_work(train, tmp_path, steps, name, kind):
+    place = tmp_path / "out" / name
+    place.mkdir(parents=True) if kind == "folder" else (
+        place.parent.mkdir(),
+        place.write_text("mine", encoding="utf-8"),
+    )
+    message = refusal(PromptKitError, train, f"{steps} --output_dir {tmp_path / 'out'}", model="never looked at")
+    assert f"{place} is a {kind}" in message and names(tmp_path / "out") == [name]
+
+
+@pytest.mark.parametrize("flags", ["", " --overwrite_output_dir"])
+def test_foreign_files_in_the_exports_folder_are_told_before_the_work(train, tmp_path, flags):
+    (tmp_path / "out" / "export").mkdir(parents=True)
+    (tmp_path / "out" / "export" / "thesis.doc").write_text("mine", encoding="utf-8")
+    command = f"{SHORT} --do_export{flags} --output_dir {tmp_path / 'out'}"
+    message = refusal(BundleError, train, command, model="never looked at")
+    assert str(tmp_path / "out" / "export") in message and "thesis.doc" in message
+    assert names(tmp_path / "out") == ["export"]
+
+
+def test_overwriting_deletes_no_foreign_export_folder(train, finished):
+    (finished / "export").mkdir()
+    (finished / "export" / "thesis.doc").write_text("mine", encoding="utf-8")
+    train(f"{SHORT} --overwrite_output_dir --output_dir {finished}")
+    assert names(finished / "export") == ["thesis.doc"]
+
+
+def test_a_package_that_the_export_lacks_is_told_before_the_work(train, tmp_path, monkeypatch):
+    def lacks(module):
+        raise DependencyError(f"{module} is not installed")
+
+    monkeypatch.setattr(exporter, "require", lacks)
+    command = f"{SHORT} --do_export --output_dir {tmp_path / 'out'}"
+    assert "paddle2onnx is not installed" in refusal(DependencyError, train, command, model="never looked at")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_for_the_logs_that_is_a_file(train, tmp_path):
+    (tmp_path / "log").write_text("mine", encoding="utf-8")
+    command = f"{SHORT} --report_to visualdl --logging_dir {tmp_path / 'log'} --output_dir {tmp_path / 'out'}"
+    message = refusal(ConfigError, train, command, model="never looked at")
+    assert message.startswith("--logging_dir") and "is a file" in message
 
 
 # -- going on from a checkpoint -------------------------------------------------------------------------------------
@@ -542,8 +599,9 @@ def test_a_run_says_what_it_does_on_stderr(root, tmp_path, tiny_folder, tiny_dat
     assert lines[1].startswith("language model: ")
     assert [line for line in lines if "step 1:" in line and "dev accuracy" in line]
     assert any(line.startswith("train: ") for line in lines) and any(line.startswith("eval: ") for line in lines)
-    assert lines[2].startswith("template: ") and "step 0:" in lines[3]
-    assert len(lines) == 8, done.stderr  # no import's warnings, no bars, nothing twice
+    assert lines[2].startswith("template: ") and "step 0:" in lines[4]
+    assert lines[3].startswith("texts that are in train.txt too: 8 of dev.txt")
+    assert len(lines) == 9, done.stderr  # no import's warnings, no bars, nothing twice
 
 
 def test_zero_shot_is_the_first_line(root, tmp_path, tiny_folder, tiny_data):

@@ -318,6 +318,19 @@ def test_training_with_two_masks_starts_at_the_zero_shot_score(tmp_path, encoder
     assert np.abs(run.predict_logits(EXAMPLES) - logits).max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (dict(num_train_epochs=0.4), "--num_train_epochs 0.4 is less than one step, of which an epoch has 2"),
+        (dict(lr_scheduler_type="polynomial", lr_end=0.5), "--lr_end 0.5 must be below --learning_rate 0.001"),
+    ],
+)
+def test_a_schedule_without_a_step_is_refused(tmp_path, options, said):
+    with pytest.raises(ConfigError, match=said):
+        trainer(tmp_path / "run", **options)
+    assert names(tmp_path) == []
+
+
 # -- the best model -------------------------------------------------------------------------------------------------
 
 

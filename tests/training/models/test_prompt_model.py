@@ -541,7 +541,7 @@ def test_an_architecture_that_is_not_supported(copy):
 @pytest.mark.parametrize("text", ["{}", '{"architectures": null}', '{"architectures": []}', "[]", "{", ""])
 def test_a_damaged_language_model_configuration(copy, text):
     (copy / "config.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match="is not supported|expected a JSON object|cannot be read") as caught:
+    with pytest.raises(ConfigError, match="is not supported|config.json is damaged") as caught:
         PromptModel.from_pretrained(copy)
     assert str(copy) in str(caught.value)
 
