@@ -16,26 +16,29 @@ examples:
   python export.py
   python export.py --resume_from_checkpoint checkpoints/checkpoint-60 --output_dir exported
   python export.py --int8 --data_dir data/tnews
+  python export.py --check bf16 --data_dir data/tnews     (does OpenVINO's bfloat16 keep the labels?)
   python export.py --model_path_prefix checkpoints/export/model     (convert a static graph again)
 """
 
 
 def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
     args = parse(argv, prog)
+    from prompt_kit.training.export.bf16 import Bf16
     from prompt_kit.training.export.exporter import Int8, export_checkpoint, export_static
 
     int8 = Int8(args.data_dir, args.force) if args.int8 else None
+    bf16 = Bf16(args.data_dir, args.force) if args.check == "bf16" else None
     if args.model_path_prefix:
         output_dir = args.output_dir or os.path.dirname(os.path.abspath(args.model_path_prefix))
-        config = export_static(args.model_path_prefix, output_dir, not args.no_fp16, int8)
+        config = export_static(args.model_path_prefix, output_dir, not args.no_fp16, int8, bf16)
     else:
         output_dir = args.output_dir or os.path.join(args.resume_from_checkpoint, "export")
-        config = export_checkpoint(args.resume_from_checkpoint, output_dir, not args.no_fp16, int8)
+        config = export_checkpoint(args.resume_from_checkpoint, output_dir, not args.no_fp16, int8, bf16)
     exact = {name: value for name, value in config.parity.items() if name not in config.agreement}
     rounded = {"fp16": " (half precision)"}
     differences = ", ".join(f"{config.models[n]} {value:.1e}{rounded.get(n, '')}" for n, value in exact.items())
     kept = [
-        f"; {config.models[name]} gives {found['share']:.2%} of {found['texts']} texts the same label"
+        f"; {config.models.get(name, name)} gives {found['share']:.2%} of {found['texts']} texts the same label"
         for name, found in config.agreement.items()
     ]
     print(
@@ -57,16 +60,21 @@ def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Na
     parser.add_argument("--int8", action="store_true",
         help="also write model_int8.onnx, for CPUs: faster, and refused if it changes more than 1 %% of the labels")  # fmt: skip
     parser.add_argument("--data_dir", metavar="FOLDER",
-        help="for --int8: compare on its dev.txt, and test.txt and data.txt if there")  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="write model_int8.onnx whatever it changes")
+        help="for --int8 and --check: compare on its dev.txt, and test.txt and data.txt if there")  # fmt: skip
+    parser.add_argument("--check", choices=("bf16",),
+        help="compare OpenVINO's bfloat16 with fp32: refused if it changes more than 0.5 %% of the labels")  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="write the folder whatever int8 or bf16 changes")
     args = parser.parse_args(argv)
     for name in ("resume_from_checkpoint", "output_dir", "model_path_prefix", "data_dir"):
         if getattr(args, name) == "":
             raise ConfigError(f"--{name} '' names nothing; give a path, or drop --{name}")
     if args.int8 and not args.data_dir:
         raise ConfigError("--int8 needs texts to be compared on; add --data_dir data/tnews, the folder with dev.txt")
-    if not args.int8 and (args.data_dir or args.force):
-        raise ConfigError(f"{'--data_dir' if args.data_dir else '--force'} is for --int8; add --int8, or leave it out")
+    if args.check and not args.data_dir:
+        raise ConfigError(f"--check {args.check} needs texts to be compared on; add --data_dir data/tnews")
+    if not args.int8 and not args.check and (args.data_dir or args.force):
+        flag = "--data_dir" if args.data_dir else "--force"
+        raise ConfigError(f"{flag} is for --int8 and --check; add one of them, or leave it out")
     if args.model_path_prefix and args.resume_from_checkpoint:
         raise ConfigError("--model_path_prefix and --resume_from_checkpoint are both given; give one of them")
     args.resume_from_checkpoint = args.resume_from_checkpoint or "./checkpoints"

@@ -37,6 +37,7 @@ from prompt_kit.inference.bundle import (
 )
 from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.training.export.bf16 import Bf16, can_compare, compare_bf16
 from prompt_kit.training.export.int8 import to_int8
 from prompt_kit.training.export.model_card import model_card
 from prompt_kit.training.export.onnx_graph import convert, open_onnx, save_onnx, to_fp16
@@ -83,6 +84,7 @@ def export_bundle(
     metrics: Optional[Mapping[str, float]] = None,
     fp16: bool = True,
     int8: Optional[Int8] = None,
+    bf16: Optional[Bf16] = None,
 ) -> BundleConfig:
     """Export a model in memory, which stays as it is (weights, mode, device), as the folder `output_dir`.
 
@@ -90,23 +92,29 @@ def export_bundle(
         metrics: scores of this model to record, such as {"eval_accuracy": 0.57}.
         fp16: also write model_fp16.onnx.
         int8: also write model_int8.onnx, and on which texts to try it.
+        bf16: compare OpenVINO's bf16 with fp32, and on which texts. With `int8` that is done wherever it can be, and
+            refuses nothing.
 
     Returns:
         What prompt_config.json now says; `parity` holds the largest differences found.
 
     Raises:
         BundleError: the exported graph differs from the model by more than 1e-4 (absolute plus relative) or in any best
-            label, int8 changes more than 1 % of the labels, or `output_dir` holds something else than an export.
-            Nothing is written then.
+            label, int8 changes more than 1 % of the labels or bf16 more than 0.5 %, or `output_dir` holds something else
+            than an export. Nothing is written then.
         DataError: a mistake in the data folder of `int8`.
         OutputError: the disk is full, or the folder cannot be written to.
     """
     with _on_cpu():
-        return _export(_copy(model), output_dir, metrics or {}, fp16, int8)
+        return _export(_copy(model), output_dir, metrics or {}, fp16, int8, bf16)
 
 
 def export_checkpoint(
-    folder: PathLike, output_dir: PathLike, fp16: bool = True, int8: Optional[Int8] = None
+    folder: PathLike,
+    output_dir: PathLike,
+    fp16: bool = True,
+    int8: Optional[Int8] = None,
+    bf16: Optional[Bf16] = None,
 ) -> BundleConfig:
     """Export a folder that train.py wrote, or a checkpoint-N in it; its dev score is recorded if it is there.
 
@@ -127,11 +135,15 @@ def export_checkpoint(
             f"{folder / CONFIG_FILE} is missing, so the folder is not a finished training run: {hint}"
         )
     with _on_cpu():
-        return _export(PromptModel.from_pretrained(folder), output_dir, read_metrics(folder), fp16, int8)
+        return _export(PromptModel.from_pretrained(folder), output_dir, read_metrics(folder), fp16, int8, bf16)
 
 
 def export_static(
-    prefix: PathLike, output_dir: PathLike, fp16: bool = True, int8: Optional[Int8] = None
+    prefix: PathLike,
+    output_dir: PathLike,
+    fp16: bool = True,
+    int8: Optional[Int8] = None,
+    bf16: Optional[Bf16] = None,
 ) -> BundleConfig:
     """Convert a static graph that is there, prefix.json (or .pdmodel) and prefix.pdiparams, with prompt_config.json and
     tokenizer.json beside it. `output_dir` may be the same folder. Compared with the graph as Paddle runs it.
@@ -155,7 +167,8 @@ def export_static(
         return [run(batch) for batch in batches]
 
     with _on_cpu():
-        return _write(output_dir, config, prompt_tokenizer, write_graph, params_file.stat().st_size, fp16, int8)
+        weights = params_file.stat().st_size
+        return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8, bf16)
 
 
 def read_metrics(folder: PathLike) -> dict[str, float]:
@@ -173,7 +186,12 @@ def read_metrics(folder: PathLike) -> dict[str, float]:
 
 
 def _export(
-    model: PromptModel, output_dir: PathLike, metrics: Mapping[str, float], fp16: bool, int8: Optional[Int8]
+    model: PromptModel,
+    output_dir: PathLike,
+    metrics: Mapping[str, float],
+    fp16: bool,
+    int8: Optional[Int8],
+    bf16: Optional[Bf16],
 ) -> BundleConfig:
     """Export a model that is ours to take apart."""
     model.eval()
@@ -195,7 +213,7 @@ def _export(
         return expected
 
     weights = 4 * sum(math.prod(parameter.shape) for parameter in model.parameters())
-    return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8)
+    return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8, bf16)
 
 
 def _write(
@@ -206,6 +224,7 @@ def _write(
     weights: int,
     fp16: bool,
     int8: Optional[Int8],
+    bf16: Optional[Bf16],
 ) -> BundleConfig:
     """Make the whole folder aside and put it into place.
 
@@ -216,7 +235,8 @@ def _write(
     others = _check_output_folder(folder)
     folder = folder.resolve()  # a link stays a link
     batches = probe_batches(prompt_tokenizer)
-    texts = [] if int8 is None else text_batches(int8.data_dir, config.verbalizer, prompt_tokenizer)
+    asked = int8 or bf16
+    texts = [] if asked is None else text_batches(asked.data_dir, config.verbalizer, prompt_tokenizer)
     check_space(folder, _size(weights, fp16, int8 is not None))
     with writing_to("cannot export into", folder):
         with replace_folder(folder) as staging:
@@ -240,6 +260,10 @@ def _write(
                         break
                 _check_agreement(agreement["int8"], int8)
                 models["int8"] = path.name
+            if texts and (bf16 is not None or can_compare()):
+                agreement["bf16"] = compare_bf16(staging / ONNX_FILES["fp32"], texts)
+                if bf16 is not None:
+                    bf16.accept(agreement["bf16"])
             config = replace(
                 config, models=models, weights={precision: WEIGHTS[precision] for precision in models}, parity=parity,
                 agreement=agreement, tokenizer=TOKENIZER_FILE, versions=installed_versions(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prompt_kit.inference.bundle import BundleConfig
+from prompt_kit.inference.bundle import LEAST_AGREEMENT, BundleConfig
 
 
 def model_card(config: BundleConfig) -> str:
@@ -48,13 +48,21 @@ def model_card(config: BundleConfig) -> str:
         "| --- | --- | --- |",
         *models,
         "",
-        *[
-            f"`{config.models[name]}` gives {found['share']:.2%} of {found['texts']} texts the label that "
-            f"`{config.models['fp32']}` gives.\n"
-            for name, found in config.agreement.items()
-        ],
+        *[f"{_agreement(config, name)}\n" for name in config.agreement],
         f"Inputs, int64: {inputs}. Output, float32: {outputs}.",
         "",
         f"Made with {versions}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _agreement(config: BundleConfig, precision: str) -> str:
+    """What a precision keeps of fp32's labels, as a sentence."""
+    found, fp32 = config.agreement[precision], config.models["fp32"]
+    kept = f"gives {found['share']:.2%} of {found['texts']} texts the label that"
+    if precision in config.models:
+        return f"`{config.models[precision]}` {kept} `{fp32}` gives."
+    return (
+        f"`{fp32}` in {precision} (OpenVINO) {kept} it gives in fp32; the largest difference of a probability is "
+        f"{found['probability']:.4f}. Below {LEAST_AGREEMENT[precision]:.1%} {precision} is refused."
+    )

@@ -65,6 +65,7 @@ def test_mistakes(run, tmp_path):
         export.main(["--resume_from_checkpoint", "checkpoints", "--model_path_prefix", "checkpoints/export/model"])
     for arguments, says in (
         (["--int8"], "--int8 needs texts"),
+        (["--check", "bf16"], "--check bf16 needs texts"),
         (["--data_dir", "data/tnews"], "--data_dir is for --int8"),
         (["--force"], "--force is for --int8"),
     ):
