@@ -58,6 +58,11 @@ EXTRAS["spark"] = [  # tools/spark_predict.py; together with infer, or with cpu,
     "numpy<2",  # pyspark 3.5's own limit
     "setuptools<81",  # pyspark 3.5 imports distutils, which Python 3.12 has through setuptools alone
 ]
+EXTRAS["serve"] = [  # prompt-kit serve; together with infer, infer-gpu, cpu or gpu
+    "fastapi>=0.110,<1",  # 0.165 was tried; paddlenlp brings it too, without a bound
+    "uvicorn>=0.30,<1",  # 0.54 was tried; prompt_kit/serving/server.py builds on its HTTP protocol, which 0.30 has too
+    "prometheus_client>=0.20,<1",  # 0.26 was tried
+]
 EXTRAS["excel"] = ["openpyxl>=3.1,<4"]  # prompt-kit import excel; 3.1.5 was tried
 EXTRAS["report"] = [  # prompt-kit report, train.py --report; together with infer or cpu
     "matplotlib>=3.6",  # draws the pictures; 3.6 is the first with layout="constrained" as an argument of a figure
@@ -68,6 +73,7 @@ EXTRAS["test"] = [
     *EXTRAS["cpu"],
     *EXTRAS["report"],
     *EXTRAS["excel"],
+    *EXTRAS["serve"],
     "pytest>=7",
     f'{OPENVINO}; python_version>="3.10"',  # it has no wheel for 3.9
     "ruff==0.15.7",  # a linter's release decides what passes
@@ -84,7 +90,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.9",
     packages=find_packages(include=["prompt_kit", "prompt_kit.*"]),
-    package_data={"prompt_kit": ["models/*/*", "report/*.jinja"]},
+    package_data={"prompt_kit": ["models/*/*", "report/*.jinja", "serving/static/*"]},
     install_requires=BASE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["prompt-kit = prompt_kit.cli.main:console"]},

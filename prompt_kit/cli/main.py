@@ -15,6 +15,7 @@ COMMANDS = {
     "try": "show what a language model makes of a template, before anyone trains",
     "export": "write the exported folder of a trained model",
     "predict": "label texts with an exported folder, without Paddle",
+    "serve": "answer requests over HTTP with exported folders, and a page to try them",
     "import": "turn exports of annotation tools, and tables, into a data folder",
     "report": "write a page about how a model does on labelled texts, without Paddle",
     "explain": "say what each character does for the label, without Paddle",
