@@ -69,7 +69,7 @@ def create_app(
         metrics.labelled(model.name, len(rows))
         return rows
 
-    @app.post("/predict", summary="Label texts", openapi_extra=shown.PREDICT)
+    @app.post("/predict", summary="Label texts · 给文本分类", openapi_extra=shown.PREDICT)
     async def predict(request: Request) -> Response:
         body = await read_body(request, limits)
         question = parse_predict(body, limits, lambda name: len(models.get(name).predictor.labels))
@@ -83,7 +83,11 @@ def create_app(
             predictions.append({**top[0], "top": top})
         return _json({"model": model.name, "predictions": predictions})
 
-    @app.post("/models/{name}", summary="Label texts, as PaddleNLP's SimpleServer", openapi_extra=shown.SIMPLE_SERVER)
+    @app.post(
+        "/models/{name}",
+        summary="Label texts, as PaddleNLP's SimpleServer · 与 PaddleNLP SimpleServer 相同的接口",
+        openapi_extra=shown.SIMPLE_SERVER,
+    )
     async def simple_server(request: Request, name: str) -> Response:
         model = models.get(name)
         question = parse_simple_server(await read_body(request, limits), limits)
@@ -95,22 +99,30 @@ def create_app(
         }
         return _json({"result": result})
 
-    @app.get("/models", summary="The models, their labels, and what a request may hold", openapi_extra=shown.MODELS)
+    @app.get(
+        "/models",
+        summary="The models, their labels, and what a request may hold · 模型、标签和请求上限",
+        openapi_extra=shown.MODELS,
+    )
     async def list_models() -> Response:
         bounds = {"texts": limits.texts, "characters": limits.characters, "body_bytes": limits.body_bytes}
         return _json({"models": [model.describe() for model in models], "limits": bounds})
 
-    @app.get("/health", summary="Whether the process is alive", openapi_extra=shown.HEALTH)
+    @app.get("/health", summary="Whether the process is alive · 进程是否存活", openapi_extra=shown.HEALTH)
     async def health() -> Response:
         return _json({"status": "ok", "version": __version__})
 
-    @app.get("/ready", summary="Whether it takes requests; 503 once it was told to stop", openapi_extra=shown.READY)
+    @app.get(
+        "/ready",
+        summary="Whether it takes requests; 503 once it was told to stop · 是否接受请求",
+        openapi_extra=shown.READY,
+    )
     async def ready() -> Response:
         if stopping():
             raise Refusal(503, "stopping", "the service is being stopped")
         return _json({"status": "ready"})
 
-    @app.get("/metrics", summary="Counters in Prometheus' text format", openapi_extra=shown.METRICS)
+    @app.get("/metrics", summary="Counters in Prometheus' text format · Prometheus 指标", openapi_extra=shown.METRICS)
     async def show_metrics() -> Response:
         return Response(metrics.text(), headers={"content-type": CONTENT_TYPE})
 

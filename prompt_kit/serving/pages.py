@@ -65,12 +65,12 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
 
 
 def _properties(schema: Mapping[str, Any]) -> str:
-    rows = []
+    lines = []
     for name, value in schema.get("properties", {}).items():
         need = "required" if name in schema.get("required", ()) else "optional"
-        cells = (name, value.get("type", ""), need, value.get("description", ""))
-        rows.append("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>")
-    return "<table>" + "".join(rows) + "</table>"
+        about = f": {html.escape(value['description'])}" if "description" in value else ""
+        lines.append(f"<li><code>{html.escape(name)}</code> {html.escape(value.get('type', ''))}, {need}{about}</li>")
+    return f"<ul>{''.join(lines)}</ul>"
 
 
 def _page(text: str) -> Page:
