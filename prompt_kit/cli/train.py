@@ -26,5 +26,8 @@ def _run(session, model_args, data_args, args, given) -> None:
         results.write("eval", session.evaluate(trainer, dataset))
     if args.do_predict:
         results.write_predictions("test", trainer.predict_logits(dataset.test), dataset.test, model.verbalizer)
+    session.write_card(model, results)
+    if args.report:
+        session.report(model, args, dataset, results)
     if args.do_export:
         session.export(model, args, results)

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import paddle
@@ -85,6 +85,7 @@ def export_bundle(
     fp16: bool = True,
     int8: Optional[Int8] = None,
     bf16: Optional[Bf16] = None,
+    about: Optional[Mapping[str, Any]] = None,
 ) -> BundleConfig:
     """Export a model in memory, which stays as it is (weights, mode, device), as the folder `output_dir`.
 
@@ -94,6 +95,7 @@ def export_bundle(
         int8: also write model_int8.onnx, and on which texts to try it.
         bf16: compare OpenVINO's bf16 with fp32, and on which texts. With `int8` that is done wherever it can be, and
             refuses nothing.
+        about: what the model card is to say of the run, as its results files do: scores and texts, data, seed.
 
     Returns:
         What prompt_config.json now says; `parity` holds the largest differences found.
@@ -106,7 +108,7 @@ def export_bundle(
         OutputError: the disk is full, or the folder cannot be written to.
     """
     with _on_cpu():
-        return _export(_copy(model), output_dir, metrics or {}, fp16, int8, bf16)
+        return _export(_copy(model), output_dir, metrics or {}, fp16, int8, bf16, about)
 
 
 def export_checkpoint(
@@ -135,7 +137,8 @@ def export_checkpoint(
             f"{folder / CONFIG_FILE} is missing, so the folder is not a finished training run: {hint}"
         )
     with _on_cpu():
-        return _export(PromptModel.from_pretrained(folder), output_dir, read_metrics(folder), fp16, int8, bf16)
+        model, about = PromptModel.from_pretrained(folder), read_results(folder)
+        return _export(model, output_dir, read_metrics(folder), fp16, int8, bf16, about)
 
 
 def export_static(
@@ -173,16 +176,22 @@ def export_static(
 
 def read_metrics(folder: PathLike) -> dict[str, float]:
     """Accuracy and F1 scores of the results files that train.py leaves in its output folder; {} without any."""
-    metrics: dict[str, float] = {}
+    return {
+        key: float(value)
+        for key, value in read_results(folder).items()
+        if key.endswith(("accuracy", "f1")) and is_number(value)
+    }
+
+
+def read_results(folder: PathLike) -> dict[str, Any]:
+    """All that the results files of a training folder hold; {} without any."""
+    found: dict[str, Any] = {}
     for name in RESULT_FILES:
         try:
-            results = read_object(Path(folder) / name, CheckpointError, "train again")
+            found.update(read_object(Path(folder) / name, CheckpointError, "train again"))
         except CheckpointError:
-            continue  # a score is for information only
-        for key, value in results.items():
-            if key.endswith(("accuracy", "f1")) and is_number(value):
-                metrics[key] = float(value)
-    return metrics
+            continue  # it is for information only
+    return found
 
 
 def _export(
@@ -192,6 +201,7 @@ def _export(
     fp16: bool,
     int8: Optional[Int8],
     bf16: Optional[Bf16],
+    about: Optional[Mapping[str, Any]] = None,
 ) -> BundleConfig:
     """Export a model that is ours to take apart."""
     model.eval()
@@ -213,7 +223,7 @@ def _export(
         return expected
 
     weights = 4 * sum(math.prod(parameter.shape) for parameter in model.parameters())
-    return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8, bf16)
+    return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8, bf16, about)
 
 
 def _write(
@@ -225,6 +235,7 @@ def _write(
     fp16: bool,
     int8: Optional[Int8],
     bf16: Optional[Bf16],
+    about: Optional[Mapping[str, Any]] = None,
 ) -> BundleConfig:
     """Make the whole folder aside and put it into place.
 
@@ -270,7 +281,7 @@ def _write(
             )  # fmt: skip
             prompt_tokenizer.tokenizer.save(staging / TOKENIZER_FILE)
             write_bundle_config(staging, config)
-            (staging / "README.md").write_text(model_card(config), encoding="utf-8")
+            (staging / "README.md").write_text(model_card(config, about), encoding="utf-8")
             read_bundle(staging)  # what was written can be read
             for path in others:
                 _copy_entry(path, staging)

@@ -137,6 +137,12 @@ class PromptTrainingArguments(TrainingArguments):
     do_eval: bool = _flag(False, "evaluate on dev.txt, during training and at the end", "steps")
     do_predict: bool = _flag(False, "predict test.txt, labelled or not, into test_predictions.tsv", "steps")
     do_export: bool = _flag(False, "write the ONNX bundle into output_dir/export", "steps")
+    report: bool = _flag(
+        False,
+        "write output_dir/report/report.html, about test.txt if it has labels, else dev.txt; extra 'report'",
+        "steps",
+    )
+    language: str = _flag("en", "of the report: en or zh", "steps", choices=("en", "zh"))
     resume_from_checkpoint: Optional[str] = _flag(
         None, "a finished run's folder or a checkpoint-N: with --do_train go on training, else load that model", "steps"
     )

@@ -12,14 +12,17 @@ from pathlib import Path
 from prompt_kit.atomic import recover, remove_folder
 from prompt_kit.errors import ConfigError
 from prompt_kit.locks import own_folder
+from prompt_kit.report.writer import check_report
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.checkpoint import is_run, run_folders
+from prompt_kit.training.loop.run_card import is_ours
+from prompt_kit.training.loop.run_report import FOLDER as REPORT
 from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.training.self_training.pseudo_labels import PSEUDO_LABELS_FILE
 
 # what a run leaves in its output_dir, beside checkpoints, logs and export
 _MODEL = ("prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json")
-_WRITTEN = (*_MODEL, "*_results.json", "*_predictions.tsv", "*_bad_cases.tsv", PSEUDO_LABELS_FILE)
+_WRITTEN = (*_MODEL, "*_results.json", "*_predictions.tsv", "*_bad_cases.tsv", "README.md", PSEUDO_LABELS_FILE)
 _FILES = {  # step -> the files that it writes
     "do_train": (*_MODEL, "train_results.json", PSEUDO_LABELS_FILE),
     "do_eval": ("eval_results.json",),
@@ -53,6 +56,10 @@ def output_folder(args: PromptTrainingArguments) -> Iterator[None]:
 def _check_place(args: PromptTrainingArguments) -> None:
     if not (args.do_train or args.do_eval or args.do_predict or args.do_export):
         raise ConfigError("nothing to do: give --do_train, --do_eval, --do_predict or --do_export")
+    if args.report:
+        if not (args.do_eval or args.do_predict):
+            raise ConfigError("--report is about an evaluation; add --do_eval or --do_predict, or drop --report")
+        check_report(Path(args.output_dir) / REPORT, args.language)
     _check_writable("--output_dir", args.output_dir)
     if args.do_train and args.report_to:
         _check_writable("--logging_dir", args.logging_dir)
@@ -116,5 +123,8 @@ def clear(folder: Path) -> None:
         remove_folder(path)
     if is_export(folder / "export"):
         remove_folder(folder / "export")
+    if (folder / REPORT / "report.html").is_file():
+        remove_folder(folder / REPORT)
     for path in [path for pattern in _WRITTEN for path in folder.glob(pattern)]:
-        path.unlink()
+        if path.name != "README.md" or is_ours(path):
+            path.unlink()

@@ -17,10 +17,12 @@ from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.checkpoint import START, is_self_training, last_checkpoint
 from prompt_kit.training.loop.command_line import parse_arguments
-from prompt_kit.training.loop.data_report import report
+from prompt_kit.training.loop.data_report import report as report_texts
 from prompt_kit.training.loop.output_folder import clear, output_folder
 from prompt_kit.training.loop.results import Results
+from prompt_kit.training.loop.run_card import write_card
 from prompt_kit.training.loop.run_record import adopt_settings
+from prompt_kit.training.loop.run_report import reported, write_run_report
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
@@ -37,6 +39,8 @@ __all__ = [
     "train",
     "checkpoint_to_resume",
     "export",
+    "report",
+    "write_card",
     "make_trainer",
     "output_folder",
     "parse_arguments",
@@ -91,14 +95,17 @@ def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Datase
 def evaluate(trainer: PromptTrainer, dataset: Dataset) -> dict[str, Any]:
     """On dev.txt; without it by leave-one-out on train.txt, with the 95 % interval of the accuracy."""
     if dataset.dev is not None:
-        return trainer.evaluate()
+        return {**trainer.evaluate(), "eval_samples": len(dataset.dev)}
     right = trainer.leave_one_out()
     low, high = wilson_interval(int(right.sum()), len(right))
     logger.info(
         "leave-one-out on the %d examples of train.txt: accuracy %.4f, 95 %% interval %.4f to %.4f",
         len(right), right.mean(), low, high,
     )  # fmt: skip
-    return {"eval_accuracy": float(right.mean()), "eval_interval": [low, high], "eval_by": "leave-one-out on train.txt"}
+    return {
+        "eval_accuracy": float(right.mean()), "eval_samples": len(right), "eval_interval": [low, high],
+        "eval_by": "leave-one-out on train.txt",
+    }  # fmt: skip
 
 
 def prepare(
@@ -128,13 +135,15 @@ def prepare(
         model = _build(model_args, verbalizer, dataset, trained=args.do_train)
         if reads_texts and dataset.unlabelled:
             model.start_from_texts(dataset.unlabelled[:_TEXTS])
-    report(model.prompt_tokenizer, dataset)
+    report_texts(model.prompt_tokenizer, dataset)
     if model_args.calibrate and _is_to_be_calibrated(model, args):
         texts = dataset.unlabelled or CONTENT_FREE
         calibrate(model, texts)
         logger.info(
             "calibrated on %d %s", len(texts), "texts of data.txt" if dataset.unlabelled else "content-free texts"
         )
+    if args.report:
+        reported(dataset)  # says what is missing before anything is trained
     info = {
         "mode": model.config.mode,
         "seed": args.seed,
@@ -327,5 +336,15 @@ def export(model: TextClassifier, args: PromptTrainingArguments, results: Result
 
     if results.writes:
         folder = Path(args.output_dir) / "export"
-        export_bundle(model, folder, metrics={k: v for k, v in results.read().items() if k == "eval_accuracy"})
+        about = results.read()
+        metrics = {k: v for k, v in about.items() if k == "eval_accuracy"}
+        export_bundle(model, folder, metrics=metrics, about=about)
         logger.info("exported: %s", folder)
+
+
+def report(model: TextClassifier, args: PromptTrainingArguments, dataset: Dataset, results: Results) -> None:
+    """Write output_dir/report, see run_report.py."""
+    if results.writes:
+        run = args.output_dir if args.do_train else (args.resume_from_checkpoint or args.output_dir)
+        page = write_run_report(model, dataset, Path(args.output_dir), Path(run), results.info, args.language)
+        logger.info("report: %s", page)

@@ -9,21 +9,23 @@ import shlex
 
 import pytest
 
-PAGES = ("README*.md", "CONTRIBUTING.md", "data/tnews/README.md", "docs/*.md")
+from prompt_kit.cli.main import COMMANDS, MODULES
 
-SCRIPTS = {"train": ["train.py"], "export": ["export.py"], "predict": ["infer.py"]}
+PAGES = ("README*.md", "CONTRIBUTING.md", "data/tnews/README.md", "docs/*.md")
 
 
 def commands(root):
-    """(file, argv) of every `python <script>.py …` in code spans and blocks, pipes cut off."""
+    """(file, argv) of every `python <script>.py …` and `prompt-kit <command> …` in code, pipes cut off."""
     for path in sorted(path for pattern in PAGES for path in root.glob(pattern)):
         name, text = path.relative_to(root).as_posix(), path.read_text("utf-8").replace("\\\n", " ")
         for line in re.findall(r"python (?:-m paddle[\w., -]*? )?((?:tools/|benchmarks/)?\w+\.py[^`\n|]*)", text):
             argv = shlex.split(re.split(r" (?:[#<>] |&$)", line)[0].rstrip(".,;:，。； "))
             yield pytest.param(argv, id=f"{name}: {' '.join(argv)[:60]}")
-        for command, rest in re.findall(r"prompt-kit (train|export|predict)\b([^`\n|]*)", text):
-            argv = [*SCRIPTS[command], *shlex.split(rest.rstrip(".,;:，。； "))]
-            yield pytest.param(argv, id=f"{name}: prompt-kit {command} {rest[:40]}")
+        for line in re.findall(rf"(?:^|`)prompt-kit ((?:{'|'.join(COMMANDS)}) [^`\n|]*)", text, re.M):
+            argv = ["prompt-kit", *shlex.split(re.split(r" (?:[#<>] |&$)", line)[0])]
+            if "…" in argv:  # says what goes where
+                continue
+            yield pytest.param(argv, id=f"{name}: {' '.join(argv)[:60]}")
 
 
 def pytest_generate_tests(metafunc):
@@ -33,6 +35,13 @@ def pytest_generate_tests(metafunc):
 
 def test_parses(root, command, monkeypatch):
     script, argv = command[0], command[1:]
+    if script == "prompt-kit":
+        name, argv = argv[0], argv[1:]
+        if name != "train":
+            module = importlib.import_module(f"prompt_kit.cli.{MODULES.get(name, name)}")
+            module.parse(argv, f"prompt-kit {name}")
+            return
+        script = "train.py"
     assert (root / script).is_file(), f"{script} is not in the project"
     if "--help" in argv:
         return

@@ -136,7 +136,7 @@ def test_what_is_written(bundle):
     assert config.base_model == "tiny-ernie" and config.mode == "prompt"
     assert config.versions["prompt-kit"] == versions.__version__ and "paddlepaddle" in config.versions
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "| car | 汽车 |" in card and "eval_accuracy: 0.7500" in card and "infer.py" in card
+    assert "| car | 汽车 |" in card and "| dev.txt | not recorded | 0.7500 |" in card and "infer.py" in card
     assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} <= {"0o644", "0o664", "0o666"}
 
 

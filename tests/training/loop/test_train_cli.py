@@ -83,9 +83,9 @@ def refusal(error, call, *args, **options) -> str:
 
 def test_the_files_of_a_run(finished_once):
     assert names(finished_once) == [
-        "all_results.json", "checkpoint-1", "checkpoint-2", "config.json", "eval_results.json", "model.safetensors",
-        "prompt_config.json", "test_predictions.tsv", "test_results.json", "tokenizer.json", "train_results.json",
-        "trainer_state.json",
+        "README.md", "all_results.json", "checkpoint-1", "checkpoint-2", "config.json", "eval_results.json",
+        "model.safetensors", "prompt_config.json", "test_bad_cases.tsv", "test_predictions.tsv", "test_results.json",
+        "tokenizer.json", "train_results.json", "trainer_state.json",
     ]  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def test_zero_shot_says_so_and_writes_no_model(train, tmp_path, caplog):
         train(f"--do_eval --do_predict --output_dir {tmp_path / 'zero'}")
     assert caplog.messages[0].startswith("zero-shot")
     assert names(tmp_path / "zero") == [
-        "all_results.json", "eval_results.json", "test_predictions.tsv", "test_results.json",
+        "all_results.json", "eval_results.json", "test_bad_cases.tsv", "test_predictions.tsv", "test_results.json",
     ]  # fmt: skip
     assert read(tmp_path / "zero" / "eval_results.json")["mode"] == "zero-shot"
 
@@ -202,11 +202,13 @@ def test_an_unfinished_folder_is_not_trained_into(train, finished):
 
 def test_overwriting_clears_all_of_the_old_run(train, finished):
     (finished / "export").mkdir()
+    (finished / "report").mkdir()
+    (finished / "report" / "report.html").write_text("of the old run", encoding="utf-8")
     (finished / "mine.txt").write_text("not train.py's", encoding="utf-8")
     train(f"{SHORT} --overwrite_output_dir --output_dir {finished}")
     assert names(finished) == [
-        "all_results.json", "config.json", "mine.txt", "model.safetensors", "prompt_config.json", "tokenizer.json",
-        "train_results.json", "trainer_state.json",
+        "README.md", "all_results.json", "config.json", "mine.txt", "model.safetensors", "prompt_config.json",
+        "tokenizer.json", "train_results.json", "trainer_state.json",
     ]  # fmt: skip
     everything = read(finished / "all_results.json")
     assert everything["seed"] == 42 and "eval_accuracy" not in everything and "test_accuracy" not in everything
@@ -339,7 +341,7 @@ def test_evaluating_a_trained_model(resume, finished, tmp_path, where, what):
     assert results["eval_accuracy"] == expected["eval_accuracy"] and results["mode"] == "prompt"
     if where == "elsewhere":
         assert names(output) == [
-            "all_results.json", "eval_results.json", "test_predictions.tsv", "test_results.json",
+            "all_results.json", "eval_results.json", "test_bad_cases.tsv", "test_predictions.tsv", "test_results.json",
         ]  # fmt: skip
     else:
         assert all(np.array_equal(weights[name], array) for name, array in saved_weights(finished).items())

@@ -136,8 +136,8 @@ def test_the_confident_ones():
 
 def test_the_files_of_a_run(uninterrupted):
     assert names(uninterrupted) == [
-        "all_results.json", "config.json", "eval_results.json", "generation-0", "generation-1", "generation-2",
-        "model.safetensors", "prompt_config.json", "pseudo_labels.tsv", "start", "test_predictions.tsv",
+        "README.md", "all_results.json", "config.json", "eval_results.json", "generation-0", "generation-1", "generation-2",
+        "model.safetensors", "prompt_config.json", "pseudo_labels.tsv", "start", "test_bad_cases.tsv", "test_predictions.tsv",
         "test_results.json", "tokenizer.json", "train_results.json", "trainer_state.json",
     ]  # fmt: skip
 

@@ -1,0 +1,89 @@
+"""The report of a run: test.txt, or dev.txt where there is no labelled test.txt, as the model in memory answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+
+from prompt_kit.data.dataset import Dataset, Example
+from prompt_kit.errors import DataError
+from prompt_kit.inference.explanation import explain
+from prompt_kit.report.curves import read_curves
+from prompt_kit.report.evaluation import Case, Evaluation, Neighbour
+from prompt_kit.report.writer import write_report
+from prompt_kit.training.loop.prediction import predict_probabilities
+from prompt_kit.training.models.base import TextClassifier
+from prompt_kit.training.models.mask_states import mask_states
+
+FOLDER = "report"
+_EXPLAINED = 30  # wrong cases: each takes a pass a character
+_NEAREST = 3
+_EXAMPLES = 2000  # training texts that are looked through
+
+
+def reported(dataset: Dataset) -> tuple[str, Sequence[Example]]:
+    """(split, examples) that a report is about. DataError where neither test.txt nor dev.txt has labels to compare with."""
+    for split, examples in (("test", dataset.test), ("dev", dataset.dev)):
+        if examples and all(one.label is not None for one in examples):
+            return split, examples
+    raise DataError(
+        f"--report: nothing in {dataset.folder} to compare with that this run reads; expected --do_predict and a test.txt with "
+        "labels, or --do_eval and a dev.txt"
+    )
+
+
+def write_run_report(
+    model: TextClassifier, dataset: Dataset, folder: Path, run: Path, info: dict[str, Any], language: str
+) -> Path:
+    """Write `folder`/report and return its page's path.
+
+    Args:
+        run: the training folder, whose trainer_state.json has the curves, if it is there.
+        info: what the results files record of the run.
+    """
+    split, examples = reported(dataset)
+    classify = partial(predict_probabilities, model)
+    reads = model.prompt_tokenizer.what_is_read(examples)
+    num_cut = sum(any(one.is_cut for one in each) for each in reads)
+    labels = model.verbalizer.labels
+    evaluation = Evaluation(split, labels, examples, classify(examples), num_cut)
+    cases = evaluation.cases[:_EXPLAINED]
+    found = explain(classify, [model.prompt_tokenizer], labels, [examples[case.row] for case in cases])
+    evaluation.explanations.update({case.row: one for case, one in zip(cases, found)})
+    evaluation.neighbours.update(nearest(model, examples, cases, dataset.train))
+    facts = {"model": info.get("base_model"), **{key: info.get(key) for key in ("template", "mode", "data", "seed")}}
+    return write_report(folder / FOLDER, evaluation, language, facts, read_curves(run))
+
+
+def nearest(
+    model: TextClassifier, examples: Sequence[Example], cases: Sequence[Case], train: Optional[Sequence[Example]]
+) -> dict[int, list[Neighbour]]:
+    """Row -> the training examples whose states at the mask are nearest to the text's, by the cosine about their mean."""
+    if not train or not cases:
+        return {}
+    train = list(train)[:_EXAMPLES]
+    known = _states(model, train)
+    center = known.mean(axis=0)
+    cosines = _unit(_states(model, [examples[case.row] for case in cases]) - center) @ _unit(known - center).T
+    found = {}
+    for case, row in zip(cases, cosines):
+        best = np.argsort(-row, kind="stable")[:_NEAREST]
+        found[case.row] = [Neighbour(train[place].text_a, train[place].label, float(row[place])) for place in best]
+    return found
+
+
+def _states(model: TextClassifier, examples: Sequence[Example]) -> np.ndarray:
+    """[N, M H]."""
+
+    def read(**batch):
+        return model(**batch, return_mask_states=True)[1]
+
+    return mask_states(model, read, model.prompt_tokenizer.encode_many(examples), model.tokenizer.pad_id)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
