@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from scripts import load_script
 from tiny import HARD, tiny_model
 
-from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit import disk
+from prompt_kit.errors import CheckpointError, ConfigError, OutputError
 from prompt_kit.inference.bundle import read_bundle
 
 export = load_script("export")
@@ -55,6 +57,20 @@ def test_int8(run, tiny_data, capsys):
     assert capsys.readouterr().out.strip() in read_bundle(run / "export").labels
     export.main(["--model_path_prefix", "checkpoints/export/model"])  # without --int8 it goes again
     assert not (run / "export" / "model_int8.onnx").exists()
+
+
+def test_too_little_space_is_told_before_anything_is_written(run, tmp_path, monkeypatch):
+    """Paddle would end the process without a word."""
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(OutputError, match=r"shipped: its disk has 0\.0 MB free, but 3\.\d MB are to be written"):
+        export.main(["--output_dir", "shipped"])
+    assert os.listdir(tmp_path) == ["checkpoints"]
+
+
+@pytest.mark.parametrize("name", ["output_dir", "resume_from_checkpoint", "model_path_prefix"])
+def test_an_empty_path_names_nothing(name):
+    with pytest.raises(ConfigError, match=f"--{name} '' names nothing"):
+        export.main([f"--{name}", ""])
 
 
 def test_mistakes(run, tmp_path):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -18,9 +20,17 @@ from scripts import load_script
 from tiny import EXAMPLES, LABELS
 
 from prompt_kit.data.dataset import read_examples
-from prompt_kit.errors import BundleError, CheckpointError, ConfigError, DataError, DependencyError, PromptKitError
+from prompt_kit.errors import (
+    BundleError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    DependencyError,
+    OutputError,
+    PromptKitError,
+)
 from prompt_kit.training.export import exporter
-from prompt_kit.training.loop import session
+from prompt_kit.training.loop import checkpoint, session
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.versions import __version__
 
@@ -321,6 +331,30 @@ def test_a_place_for_the_logs_that_is_a_file(train, tmp_path):
     command = f"{SHORT} --report_to visualdl --logging_dir {tmp_path / 'log'} --output_dir {tmp_path / 'out'}"
     message = refusal(ConfigError, train, command, model="never looked at")
     assert message.startswith("--logging_dir") and "is a file" in message
+
+
+@pytest.mark.parametrize("writer", ["write_arrays", "write_json"])
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_is_whole(train, resume, tmp_path, monkeypatch, writer):
+    real, calls = getattr(checkpoint, writer), []
+
+    def full(*args, **kwargs):
+        calls.append(args)
+        if len(calls) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "x"))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(checkpoint, writer, full)
+    command = f"{SHORT} --do_eval --eval_steps 1 --save_total_limit 0 --verbalizer soft --output_dir {tmp_path / 'out'}"
+    message = refusal(OutputError, train, command.replace("--max_steps 2", "--max_steps 5"))
+    assert (
+        message.startswith(f"--output_dir {tmp_path / 'out'}: No space left on device") and "free some space" in message
+    )
+    monkeypatch.setattr(checkpoint, writer, real)
+    left = names(tmp_path / "out")
+    assert left and all(name.startswith("checkpoint-") for name in left)
+    resume(f"--do_train --do_eval --eval_steps 1 --max_steps 5 --output_dir {tmp_path / 'out'} "
+           f"--resume_from_checkpoint {tmp_path / 'out'}")  # fmt: skip
+    assert read(tmp_path / "out" / "trainer_state.json")["global_step"] == 5
 
 
 # -- going on from a checkpoint -------------------------------------------------------------------------------------

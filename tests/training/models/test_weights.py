@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import paddle
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from prompt_kit.errors import CheckpointError
-from prompt_kit.training.models.weights import load_safetensors, read_safetensors, save_safetensors
+from prompt_kit.training.models import weights
+from prompt_kit.training.models.weights import load_safetensors, read_safetensors, save_safetensors, write_arrays
 
 
 @pytest.fixture
@@ -74,3 +78,23 @@ def test_a_file_of_something_else(path):
 def test_a_folder_in_the_files_place(tmp_path):
     with pytest.raises(CheckpointError):
         read_safetensors(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [("I/O error: No space left on device (os error 28)", errno.ENOSPC), ("IoError(Os { code: 122 })", errno.EDQUOT),
+     ("something else", errno.EIO)],
+)  # fmt: skip
+def test_a_write_that_fails_is_an_error_of_the_system(tmp_path, monkeypatch, said, number):
+    def fail(*args, **kwargs):
+        raise SafetensorError(said)
+
+    monkeypatch.setattr(weights, "save_file", fail)
+    with pytest.raises(OSError) as caught:
+        write_arrays({"a": np.zeros(3)}, tmp_path / "a.safetensors")
+    assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "a.safetensors"))
+
+
+def test_a_folder_to_write_to_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_arrays({"a": np.zeros(3)}, tmp_path / "absent" / "a.safetensors")
