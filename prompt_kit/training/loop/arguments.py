@@ -234,7 +234,7 @@ class PromptTrainingArguments(TrainingArguments):
         self.device = choose_device(self.device)
         try:
             paddle.set_device(self.device)
-        except ValueError as error:
+        except (ValueError, RuntimeError, AssertionError) as error:  # by the kind of device
             raise ConfigError(f"--device {self.device}: {' '.join(str(error).split())}") from error
         halves = [name for name in ("fp16", "bf16", "fp16_full_eval", "bf16_full_eval") if getattr(self, name)]
         if halves and not self.device.startswith("gpu"):

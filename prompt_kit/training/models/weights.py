@@ -47,6 +47,10 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         return load_file(str(path))
     except FileNotFoundError:
         raise CheckpointError(f"{Path(path).absolute()} is missing: the training folder is incomplete") from None
+    except (TypeError, AttributeError) as error:  # numbers that NumPy does not have
+        raise CheckpointError(
+            f"{Path(path).absolute()} holds numbers of a kind that prompt-kit does not write ({error}); expected float32"
+        ) from error
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(
             f"{Path(path).absolute()} cannot be read: {error}; it is damaged or half-copied"

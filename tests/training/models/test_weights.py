@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 
 import numpy as np
 import paddle
@@ -98,3 +99,15 @@ def test_a_write_that_fails_is_an_error_of_the_system(tmp_path, monkeypatch, sai
 def test_a_folder_to_write_to_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_arrays({"a": np.zeros(3)}, tmp_path / "absent" / "a.safetensors")
+
+
+@pytest.mark.parametrize(("kind", "size"), [("BF16", 2), ("F8_E4M3", 1)])
+def test_numbers_that_numpy_does_not_have(tmp_path, kind, size):
+    header = json.dumps({"a": {"dtype": kind, "shape": [1], "data_offsets": [0, size]}}).encode("ascii")
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    with pytest.raises(
+        CheckpointError, match="a.safetensors holds numbers of a kind that prompt-kit does not write"
+    ) as caught:
+        read_safetensors(path)
+    assert "\n" not in str(caught.value)
