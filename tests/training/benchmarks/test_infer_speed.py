@@ -24,7 +24,9 @@ def test_flops_by_hand(benchmark, monkeypatch):
 
 def test_table(benchmark):
     row = dict.fromkeys(("lines_per_second", "tokens_per_second", "gflops", "p50_ms", "p99_ms"), 7.0)
-    row.update(sgemm_share=0.75, cold_start_s=0.5, peak_mb=90.0, ratio_to_peer=2.5, cpu_ratio_to_peer=2.0)
+    row.update(
+        sgemm_share=0.75, cold_start_s=0.5, peak_mb=90.0, ratio_to_peer=2.5, cpu_ratio_to_peer=2.0, first_pass=1.5
+    )
     result = {"size": "toy", "lines": 3, "tokens": 9, "sgemm_gflops": 80.0, "speeds": {"fp32": row}}
     lines = benchmark["table"](result).splitlines()
     assert lines[0] == "toy: 3 lines, 9 tokens, sgemm 80 GFLOP/s"
@@ -40,6 +42,7 @@ def test_table(benchmark):
         "90",
         "2.50",
         "2.00",
+        "1.50",
     ]
     part = {"lines": 4, "seconds": 2.0, "cpu_seconds": 3.0, "peak_mb": 90.0}
     assert benchmark["table"]({**result, "long_file": {"int8": part}}).splitlines()[3] == (
@@ -50,6 +53,26 @@ def test_table(benchmark):
 def test_arguments(benchmark):
     args = benchmark["parse"](["--sizes", "nano", "--threads", "1"])
     assert (args.sizes, args.threads, args.worker) == (["nano"], 1, None)
+
+
+def test_sides(benchmark):
+    def sides(*arguments):
+        return benchmark["sides_of"](benchmark["parse"](list(arguments)))
+
+    assert sides() == ("fp32", "int8", "peer", "sgemm")
+    assert sides("--engines", "openvino") == ("openvino-fp32", "openvino-bf16", "openvino-int8", "peer", "sgemm")
+    assert sides("--engines", "onnxruntime", "openvino", "--whole_batches")[:4] == (
+        "fp32-whole",
+        "int8-whole",
+        "fp32",
+        "int8",
+    )
+    of = benchmark["engine_and_precision"]
+    assert [of(side) for side in ("openvino-bf16", "int8", "int8-whole")] == [
+        ("openvino", "bf16"),
+        ("onnxruntime", "int8"),
+        ("onnxruntime", "int8"),
+    ]
 
 
 def test_infer_py_on_a_long_file(benchmark, tmp_path):
