@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from prompt_kit.versions import __version__
@@ -36,6 +37,10 @@ _MODULES = {
     "Template": "prompt_kit.prompt.template",
     "Verbalizer": "prompt_kit.prompt.verbalizer",
 }
+
+# ONNX Runtime's wheels for Linux from 1.29 on send what they run (names and hashes of models) to their makers, unless this is
+# set before they are imported. Nothing of a user's leaves this machine unasked; whoever wants it sets it to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str):

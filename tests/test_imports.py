@@ -134,6 +134,15 @@ def test_importing_the_package_imports_nothing_heavy(root):
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
+@pytest.mark.parametrize(("asked", "found"), [(None, "1"), ("0", "0")])
+def test_onnxruntime_is_told_to_send_nothing_unless_the_user_says_otherwise(root, asked, found, monkeypatch):
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    if asked is not None:
+        monkeypatch.setenv("ORT_DISABLE_TELEMETRY", asked)
+    program = "import prompt_kit.inference.predictor, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    assert python(root, program).stdout == f"{found}\n"
+
+
 def test_predictor_template_and_verbalizer_without_paddle(root):
     pytest.importorskip("onnxruntime")
     program = (
