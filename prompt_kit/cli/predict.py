@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from prompt_kit.cli import predict_table
 from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.errors import ConfigError, DataError
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from prompt_kit.inference.predictor import Prediction, Predictor
 
 EXAMPLES = """\
-input is one of: --data_dir, --text, or lines piped to stdin. One line of output a text, in the same order.
+input is one of: --data_dir, --text, --input_file, or lines piped to stdin. One line of output a text, in the same order.
 
 examples:
   python infer.py --data_dir data/tnews > labels.txt
   python infer.py --text 今晚国足迎战日本队 新车上市售价公布
+  python infer.py --input_file reviews.csv --output_file labelled.csv          (a table; other columns are kept)
   cat headlines.txt | python infer.py --output_format jsonl --top_k 3
   python infer.py --data_dir data/tnews --output_file labels.txt --resume      (go on where a killed run stopped)
   python infer.py --model_path_prefix checkpoints/export/model --data_dir data/tnews --device gpu --precision fp16
@@ -33,6 +35,9 @@ examples:
 
 def main(argv: Optional[Sequence[str]] = None, prog: str = "infer.py") -> None:
     args = parse(argv, prog)
+    if args.input_file is not None:
+        predict_table.run(args, load)
+        return
     check_input(args)
     output = open_output(args)
     if args.model_name_or_path:
@@ -56,6 +61,7 @@ def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Nam
         help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
     add("--data_dir", metavar="FOLDER", help="label the lines of data.txt in this folder")
     add("--text", nargs="+", metavar="TEXT", help="label these texts")
+    predict_table.add_flags(add)
     add("--output_format", choices=sorted(FORMATS), default="label",
         help="label: the label alone; tsv: text, label, probability; jsonl: a JSON object (default: %(default)s)")  # fmt: skip
     add("--output_file", metavar="PATH", help="write there instead of to stdout")
