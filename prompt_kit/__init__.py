@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prompt_kit.training.loop.trainer import PromptTrainer
     from prompt_kit.training.models.finetune_model import FineTuneModel
     from prompt_kit.training.models.prompt_model import PromptModel
+    from prompt_kit.training.models.replaced_token_model import ReplacedTokenModel
 
 __all__ = [
     "FineTuneModel",
@@ -23,6 +24,7 @@ __all__ = [
     "PromptModel",
     "PromptTrainer",
     "PromptTrainingArguments",
+    "ReplacedTokenModel",
     "Template",
     "Verbalizer",
     "__version__",
@@ -34,6 +36,7 @@ _MODULES = {
     "PromptModel": "prompt_kit.training.models.prompt_model",
     "PromptTrainer": "prompt_kit.training.loop.trainer",
     "PromptTrainingArguments": "prompt_kit.training.loop.arguments",
+    "ReplacedTokenModel": "prompt_kit.training.models.replaced_token_model",
     "Template": "prompt_kit.prompt.template",
     "Verbalizer": "prompt_kit.prompt.verbalizer",
 }

@@ -139,6 +139,12 @@ class Template:
             )
         )
 
+    def with_masks(self, number: int) -> Template:
+        """The same template with `number` masks side by side where it has one. Raises TemplateError for masks in two parts."""
+        if sum(isinstance(segment, Mask) for segment in self.segments) != 1:
+            raise TemplateError(f"expected one {{'mask'}}, which words of any length fill: {self}")
+        return Template(tuple(replace(one, length=number) if isinstance(one, Mask) else one for one in self.segments))
+
     def __str__(self) -> str:
         """The canonical string: Template.parse(str(template)) == template."""
         return "".join(str(segment) for segment in self.segments)

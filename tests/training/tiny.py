@@ -16,6 +16,7 @@ FAMILIES = ("ernie", "bert", "roberta", "electra")
 CHARACTERS = "这条新闻标题的主是汽车体育财经科技文化球队股票公司手机上市比赛大涨冠军发布今天一二三四五"
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(CHARACTERS)]
 LABELS = Verbalizer.from_lines(["car==汽车", "sports==体育", "finance==财经"])
+RTD_LABELS = Verbalizer.from_lines(["car==汽车,车", "sports==体育,球队,比赛冠", "finance==股"])
 EXAMPLES = [
     Example("今天汽车发布", "car"),
     Example("球队比赛冠军", "sports"),
@@ -55,6 +56,43 @@ def tiny_backbone(family: str = "ernie", seed: int = 0, dropout: float = 0.1, la
     return model
 
 
+def tiny_discriminator(seed: int = 0, dropout: float = 0.1):
+    """An ELECTRA discriminator with random weights, biases included."""
+    import paddle
+    from paddlenlp.transformers import ElectraConfig, ElectraDiscriminator
+
+    paddle.seed(seed)
+    model = ElectraDiscriminator(
+        ElectraConfig(
+            vocab_size=len(VOCABULARY), embedding_size=24, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=64, type_vocab_size=2, pad_token_id=0,
+            hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout,
+        )
+    )  # fmt: skip
+    for name, parameter in model.named_parameters():
+        spread = 0.5 if "embedding" in name or "predictions" in name else 0.1
+        if name.endswith("bias") or spread == 0.5:
+            parameter.set_value(paddle.randn(parameter.shape) * spread)
+    model.eval()
+    return model
+
+
+def tiny_rtd(
+    prompt: str = "{'mask'}{'hard': '新闻'}{'text': 'text_a'}", labels=None, encoder="mlp", seed=0, dropout=0.1
+):
+    """A ReplacedTokenModel on a tiny discriminator; label words of one, two and three tokens."""
+    from prompt_kit.training.models.filling import WordList
+    from prompt_kit.training.models.replaced_token_model import ReplacedTokenConfig, ReplacedTokenModel
+
+    labels = labels or RTD_LABELS
+    template = Template.from_prompt(prompt)
+    if template.uses_soft:
+        template = Template.from_prompt(prompt, encoder, None if encoder == "none" else 16)
+    longest = WordList.of(labels.token_table(tiny_tokenizer())).longest
+    tokenizer = PromptTokenizer(template.with_masks(longest), tiny_tokenizer(), 32)
+    return ReplacedTokenModel(tiny_discriminator(seed, dropout), tokenizer, labels, ReplacedTokenConfig("tiny-electra"))
+
+
 def tiny_tokenizer() -> Tokenizer:
     return Tokenizer.from_vocab(VOCABULARY)
 
@@ -92,9 +130,10 @@ def tiny_finetune(family="ernie", dropout=0.1, max_seq_length=32, template=None,
     return model
 
 
-def write_tiny_folder(folder: Path, family: str = "ernie") -> Path:
+def write_tiny_folder(folder: Path, family: str = "ernie", discriminator: bool = False) -> Path:
     """A language model's folder as a user has one: config.json, model.safetensors, vocab.txt, tokenizer_config.json."""
-    tiny_backbone(family).save_pretrained(str(folder), safe_serialization=True)
+    model = tiny_discriminator() if discriminator else tiny_backbone(family)
+    model.save_pretrained(str(folder), safe_serialization=True)
     (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"do_lower_case": True, "tokenizer_class": "ErnieTokenizer"}), encoding="utf-8"

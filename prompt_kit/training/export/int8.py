@@ -81,9 +81,10 @@ def channel_peaks(model: Any, names: set[str], batches: Sequence[dict[str, np.nd
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     peaks: dict[str, np.ndarray] = {}
     for batch in batches:
-        rows = batch["input_ids"].shape
+        size, length = batch["input_ids"].shape
         for name, value in zip(wanted, session.run(wanted, batch)):
-            if value.ndim == 3 and value.shape[:2] == rows:
+            # a model may make several inputs of each
+            if value.ndim == 3 and value.shape[0] % size == 0 and value.shape[1] == length:
                 peak = np.abs(value).max(axis=(0, 1))
                 peaks[name] = np.maximum(peaks.get(name, 0), peak)
     return peaks

@@ -20,7 +20,7 @@ from prompt_kit.training.self_training.pseudo_labels import SELECTIONS
 
 logger = logging.getLogger(__name__)
 
-METHODS = ("prompt", "finetune")
+METHODS = ("prompt", "finetune", "rtd")
 ENCODERS = ("lstm", "mlp", "none")
 
 
@@ -38,13 +38,15 @@ class ModelArguments:
 
     method: str = _flag(
         "prompt",
-        "prompt, or finetune: a linear classifier on [CLS] instead of template and verbalizer",
+        "prompt; finetune: a linear classifier on [CLS] instead of template and verbalizer; or rtd: an ELECTRA discriminator "
+        "says how original each label's words look in the mask",
         "model",
         choices=METHODS,
     )
     model_name_or_path: Optional[str] = _flag(
         None,
-        "folder or PaddleNLP name of a masked language model, or to fine-tune of any encoder of its families (default: "
+        "folder or PaddleNLP name of a masked language model, to fine-tune of any encoder of its families, for rtd of a "
+        "discriminator (default: "
         "ernie-3.0-base-zh if cached or if there is a GPU, else the embedded mini_zh)",
         "model",
     )

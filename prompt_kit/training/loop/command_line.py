@@ -44,6 +44,7 @@ _EXAMPLES = """examples:
   python train.py --do_train --do_eval --use_rdrop --data_dir my_data --output_dir my_model
   python train.py --do_eval --do_predict --output_dir zero   zero-shot: no training, the label words alone
   python train.py --do_train --do_eval --method finetune --output_dir fine_tuned
+  python train.py --do_train --do_eval --method rtd --model_name_or_path electra --output_dir rtd
   python train.py --do_train --do_eval --unlabeled_file data/tnews/data.txt --output_dir self_trained
   python train.py --do_predict --resume_from_checkpoint ./checkpoints --output_dir predictions
   python train.py --do_train --do_eval --resume_from_checkpoint ./checkpoints/checkpoint-90
@@ -105,6 +106,11 @@ def parse_arguments(
         raise ConfigError(
             f"--{of_prompts[0]} {given[of_prompts[0]]} contradicts --method finetune, which has no prompt and no label words; "
             f"drop {' and '.join(f'--{name}' for name in of_prompts)}, or --method finetune"
+        )
+    if given.get("method") == "rtd" and "verbalizer" in given:
+        raise ConfigError(
+            f"--verbalizer {given['verbalizer']} contradicts --method rtd, which reads the label words themselves; drop one of "
+            "them"
         )
     if given.get("num_shots") is not None and not given.get("do_train"):
         raise ConfigError(

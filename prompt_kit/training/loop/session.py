@@ -28,6 +28,7 @@ from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
 from prompt_kit.training.models.finetune_model import FineTuneModel
 from prompt_kit.training.models.prompt_model import PromptModel
+from prompt_kit.training.models.replaced_token_model import ReplacedTokenModel
 from prompt_kit.training.self_training.pseudo_labels import read_unlabelled
 from prompt_kit.training.self_training.self_trainer import SelfTrainer, open_teachers
 from prompt_kit.versions import installed_versions
@@ -166,7 +167,7 @@ def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -
     resume = args.resume_from_checkpoint
     if resume is None:
         return True
-    if model.method != PromptModel.method:
+    if model.method == FineTuneModel.method:
         raise ConfigError(f"--calibrate is for prompts, but {resume} holds a fine-tuned model; drop --calibrate")
     if args.do_train:  # the run that is gone on with has done it, before its first step
         if model.config.calibration is None:
@@ -190,6 +191,20 @@ def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset,
             model_args.first_max_length,
             model_args.other_max_length,
             model_args.truncate_mode,
+            trust_pickle=model_args.trust_pickle,
+        )
+    if model_args.method == ReplacedTokenModel.method:
+        return ReplacedTokenModel.build(
+            verbalizer,
+            model_args.model_name_or_path,
+            model_args.prompt,
+            model_args.soft_encoder,
+            model_args.encoder_hidden_size,
+            model_args.max_seq_length,
+            model_args.first_max_length,
+            model_args.other_max_length,
+            model_args.truncate_mode,
+            mode=ReplacedTokenModel.method if trained else "zero-shot",
             trust_pickle=model_args.trust_pickle,
         )
     return PromptModel.build(
@@ -265,7 +280,9 @@ def _check_agrees(model: TextClassifier, model_args, data_args, given: frozenset
     if "encoder_hidden_size" in given and sizes and model_args.encoder_hidden_size not in sizes:
         asked["encoder_hidden_size"] = model_args.encoder_hidden_size
         held["encoder_hidden_size"] = " and ".join(sorted(map(str, sizes)))
-    if "prompt" in given and plain(Template.from_prompt(model_args.prompt)) != plain(model.template):
+    if "prompt" in given and plain(model.fit_template(Template.from_prompt(model_args.prompt))) != plain(
+        model.template
+    ):
         asked["prompt"], held["prompt"] = model_args.prompt, model.template
     for name, value in asked.items():
         if value != held[name]:

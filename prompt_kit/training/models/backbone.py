@@ -36,6 +36,7 @@ _ARCHITECTURES = {
     "ElectraForMaskedLM": ("paddlenlp.transformers", "ElectraForMaskedLM", "ElectraConfig"),
     "ElectraGenerator": ("paddlenlp.transformers", "ElectraForMaskedLM", "ElectraConfig"),
 }
+DISCRIMINATOR = "ElectraDiscriminator"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,28 @@ def load_backbone(name_or_path: Optional[str] = None, encoder: bool = False, tru
     return _load_hub(name_or_path, "as asked", encoder)
 
 
+def load_discriminator(name_or_path: Optional[str], trust_pickle: bool = False) -> Backbone:
+    """Load an ELECTRA discriminator: a folder, or a PaddleNLP model name. See `load_backbone`.
+
+    Raises:
+        ConfigError: none is named, it cannot be had, or it is another kind of model.
+    """
+    if name_or_path is None:
+        raise ConfigError(
+            "--method rtd needs an ELECTRA discriminator, and none is built in; give --model_name_or_path: a folder, such as "
+            "tools/pretrain.py --objective rtd writes, or a PaddleNLP name, such as chinese-electra-small"
+        )
+    if name_or_path != EMBEDDED_NAME and not os.path.isdir(name_or_path):
+        return _load_hub(name_or_path, "as asked", discriminator=True)
+    folder = EMBEDDED_FOLDER if name_or_path == EMBEDDED_NAME else Path(name_or_path)
+    if (folder / "prompt_config.json").is_file():
+        raise _trained(folder)
+    config = read_config(folder)
+    model_class, _ = discriminator_classes(architecture_name(config), str(folder.absolute()))
+    model = _load_weights(model_class, folder, name_or_path, True, trust_pickle)
+    return Backbone(name_or_path, "the folder given", model, read_tokenizer(folder))
+
+
 def _load_default(encoder: bool) -> Backbone:
     if _is_cached(DEFAULT_HUB_MODEL):
         return _load_hub(DEFAULT_HUB_MODEL, "the default; its weights are cached", encoder)
@@ -89,34 +112,42 @@ def _load_default(encoder: bool) -> Backbone:
 def _load_folder(folder: Path, name: str, reason: str, encoder: bool, trust_pickle: bool = False) -> Backbone:
     where = folder.absolute()
     if (folder / "prompt_config.json").is_file():
-        raise ConfigError(
-            f"--model_name_or_path {folder} is a folder that prompt-kit trained; to go on from it use "
-            f"--resume_from_checkpoint {folder}, or name a pretrained language model"
-        )
-    config = read_config(folder)
-    architecture = architecture_name(config)
+        raise _trained(folder)
+    architecture = architecture_name(read_config(folder))
     tokenizer = read_tokenizer(folder)
     # with its head even for the encoder alone: without, PaddleNLP does not convert float16 weights
-    has_head = not encoder or architecture in _ARCHITECTURES
-    model_class, _ = (architecture_classes if has_head else encoder_classes)(architecture, str(where))
-    try:
-        with safe_model_folder(where, trust_pickle) as safe, _telling_of_random_weights(name, encoder):
-            check_size(
-                config, where, [path.name for path in safe.iterdir() if path.suffix in (".safetensors", ".pdparams")]
-            )
-            # absolute: a relative folder may have the name of a hub model, which PaddleNLP would take it for
-            model = model_class.from_pretrained(str(safe), dtype="float32")
-    except ConfigError:
-        raise
-    except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
-        raise ConfigError(f"cannot load the language model in {where}: {_brief(error)}") from error
+    has_head = not encoder or architecture in _ARCHITECTURES or architecture == DISCRIMINATOR
+    classes = discriminator_classes if encoder and architecture == DISCRIMINATOR else architecture_classes
+    model_class, _ = (classes if has_head else encoder_classes)(architecture, str(where))
+    model = _load_weights(model_class, folder, name, encoder, trust_pickle)
     if encoder and has_head:
         model = getattr(model, model.base_model_prefix)
     return Backbone(name, reason, model, tokenizer)
 
 
-def _load_hub(name: str, reason: str, encoder: bool) -> Backbone:
-    from paddlenlp.transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
+def _trained(folder: Path) -> ConfigError:
+    return ConfigError(
+        f"--model_name_or_path {folder} is a folder that prompt-kit trained; to go on from it use "
+        f"--resume_from_checkpoint {folder}, or name a pretrained language model"
+    )
+
+
+def _load_weights(model_class: type, folder: Path, name: str, encoder: bool, trust_pickle: bool) -> nn.Layer:
+    where = folder.absolute()
+    try:
+        with safe_model_folder(where, trust_pickle) as safe, _telling_of_random_weights(name, encoder):
+            weights = [path.name for path in safe.iterdir() if path.suffix in (".safetensors", ".pdparams")]
+            check_size(read_config(folder), where, weights)
+            # absolute: a relative folder may have the name of a hub model, which PaddleNLP would take it for
+            return model_class.from_pretrained(str(safe), dtype="float32")
+    except ConfigError:
+        raise
+    except Exception as error:  # PaddleNLP raises anything from KeyError to OSError for a damaged file
+        raise ConfigError(f"cannot load the language model in {where}: {_brief(error)}") from error
+
+
+def _load_hub(name: str, reason: str, encoder: bool = False, discriminator: bool = False) -> Backbone:
+    from paddlenlp.transformers import AutoDiscriminator, AutoModel, AutoModelForMaskedLM, AutoTokenizer
     from paddlenlp.utils.env import MODEL_HOME
 
     known = _known_names()
@@ -135,10 +166,11 @@ def _load_hub(name: str, reason: str, encoder: bool) -> Backbone:
         )
     if not _is_cached(name):
         _check_reachable(name)
+    loader = AutoDiscriminator if discriminator else AutoModel if encoder else AutoModelForMaskedLM
     home, before = Path(MODEL_HOME), _entries(Path(MODEL_HOME))
     try:
-        with _telling_of_random_weights(name, encoder):
-            model = (AutoModel if encoder else AutoModelForMaskedLM).from_pretrained(name, dtype="float32")
+        with _telling_of_random_weights(name, encoder or discriminator):
+            model = loader.from_pretrained(name, dtype="float32")
             hub_tokenizer = AutoTokenizer.from_pretrained(name)
     except BaseException as error:
         _remove(_entries(home) - before)  # also after Ctrl-C: half a download must not look like a cached model
@@ -148,7 +180,8 @@ def _load_hub(name: str, reason: str, encoder: bool) -> Backbone:
             f"--model_name_or_path {name} cannot be loaded: {_brief(error)}; check the name and the network, "
             "or give a folder"
         ) from error
-    (encoder_classes if encoder else architecture_classes)(type(model).__name__, name)
+    check = discriminator_classes if discriminator else encoder_classes if encoder else architecture_classes
+    check(type(model).__name__, name)
     size = 1 + max(hub_tokenizer.vocab.token_to_idx.values())
     vocabulary = [hub_tokenizer.vocab.idx_to_token.get(i, f"[unused {i}]") for i in range(size)]
     lowercase = bool(getattr(hub_tokenizer, "do_lower_case", True))
@@ -174,6 +207,18 @@ def architecture_classes(architecture: str, where: str) -> tuple:
     module, model, config = _ARCHITECTURES[architecture]
     package = importlib.import_module(module)
     return getattr(package, model), getattr(package, config)
+
+
+def discriminator_classes(architecture: str, where: str) -> tuple:
+    """(model class, config class) of an ELECTRA discriminator; ConfigError for another architecture."""
+    if architecture != DISCRIMINATOR:
+        raise ConfigError(
+            f"{where}: --method rtd needs an {DISCRIMINATOR}, which tells replaced words from original ones, but this is a "
+            f"'{architecture}'; name a discriminator, or use --method prompt"
+        )
+    from paddlenlp.transformers import ElectraConfig, ElectraDiscriminator
+
+    return ElectraDiscriminator, ElectraConfig
 
 
 def encoder_classes(architecture: str, where: str) -> tuple:

@@ -1,4 +1,4 @@
-"""What PromptModel and FineTuneModel share: rows of a language model's output, two groups of parameters, a folder."""
+"""What the kinds of model share: rows of a language model's output, two groups of parameters, a folder."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import paddle
 from paddle import nn
 
 from prompt_kit.atomic import replace_files
+from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.json_file import OBJECT, TEXT, one_of, read_object, whole
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
@@ -95,6 +96,16 @@ class TextClassifier(nn.Layer):
     def template(self) -> Template:
         return self.prompt_tokenizer.template
 
+    def encode_texts(self, texts: Sequence[str]) -> list[Features]:
+        """Texts in the template, each in every field that it has."""
+        return self.prompt_tokenizer.encode_many(
+            [Example(**{"text_a": text, **{field: text for field in self.template.fields}}) for text in texts]
+        )
+
+    def fit_template(self, template: Template) -> Template:
+        """What a template that a user gives becomes for these labels."""
+        return template
+
     def added_layers(self) -> list:
         """The layers that are no part of the language model."""
         raise NotImplementedError
@@ -175,6 +186,7 @@ class TextClassifier(nn.Layer):
         """What prompt_config.json of a training folder holds."""
         return {
             "format_version": FORMAT_VERSION,
+            "method": self.method,
             "mode": self.config.mode,
             "base_model": self.config.base_model,
             "prompt": self.prompt_tokenizer.to_config(),
@@ -187,7 +199,7 @@ class TextClassifier(nn.Layer):
     def from_pretrained(cls, folder) -> TextClassifier:
         """Load a folder that `save_pretrained` (or train.py) wrote; needs nothing outside the folder, unpickles nothing.
 
-        Returns a PromptModel or a FineTuneModel, whichever the folder holds.
+        Returns a PromptModel, a FineTuneModel or a ReplacedTokenModel, whichever the folder holds.
 
         Raises:
             CheckpointError: the folder is missing, incomplete or of another format.
@@ -199,7 +211,8 @@ class TextClassifier(nn.Layer):
             raise CheckpointError(
                 f"{folder.absolute()} is incomplete, {', '.join(missing)} missing; copy the folder again, all its files"
             )
-        kind = _KINDS.get(config["mode"], _KINDS["prompt"])  # "zero-shot" is a prompt model too
+        # folders of before there was a method hold their kind as mode, or "zero-shot", which is a prompt model
+        kind = _KINDS.get(config.get("method", config["mode"]), _KINDS["prompt"])
         tokenizer = read_tokenizer(folder)
         backbone_config = read_config(folder)
         check_size(backbone_config, folder.absolute(), [WEIGHTS_FILE])
@@ -248,7 +261,11 @@ def read_prompt_config(folder: Path) -> dict:
             f"{path.absolute()} has format {version}, but this prompt-kit reads {FORMAT_VERSION}; use the prompt-kit "
             "that wrote it, or train again"
         )
-    return read_object(path, CheckpointError, fix, {**_SHAPES, "mode": one_of(*_KINDS, "zero-shot")})
+    config = read_object(path, CheckpointError, fix, {**_SHAPES, "mode": one_of(*_KINDS, "zero-shot")})
+    if "method" in config and config["method"] not in tuple(_KINDS):
+        found = f"method {config['method']!r}, expected one of {', '.join(_KINDS)}"
+        raise CheckpointError(f"{path.absolute()} is damaged: {found}; {fix}")
+    return config
 
 
 def _build(model_class: type, config_class: type, config: dict, folder: Path) -> nn.Layer:

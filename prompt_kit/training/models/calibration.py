@@ -11,23 +11,26 @@ one bias for the logits, so it exports as part of the head.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 import paddle
 
-from prompt_kit.errors import ConfigError
+from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.json_file import is_number
 from prompt_kit.prompt.prompt_tokenizer import collate
 
 if TYPE_CHECKING:
-    from prompt_kit.training.models.prompt_model import PromptModel
+    from prompt_kit.training.models.base import TextClassifier
 
 CONTENT_FREE = ("N/A", "[MASK]", "")  # Zhao et al.'s; what is averaged over where there are no unlabelled texts
 _BATCH = 32
 
 
-def calibrate(model: PromptModel, texts: Sequence[str]) -> None:
+def calibrate(model: TextClassifier, texts: Sequence[str]) -> None:
     """Make the model's mean log-probabilities over `texts` equal; on a single text it then predicts uniformly.
 
     The bias goes into the head, so it is saved and exported with the model. Calibrating again replaces nothing, but
@@ -55,3 +58,22 @@ def calibration_bias(logits: np.ndarray) -> np.ndarray:
     logits = logits.astype(np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)
     return -(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))).mean(axis=0)
+
+
+def with_bias(config: Any, bias: np.ndarray) -> Any:
+    """A model's configuration, its `calibration` increased by `bias` [C]."""
+    bias = bias.astype("float32")
+    total = bias if config.calibration is None else np.float32(config.calibration) + bias
+    return replace(config, calibration=tuple(total.tolist()))
+
+
+def read_calibration(config: Mapping[str, Any], path: Path) -> Optional[tuple[float, ...]]:
+    """The bias [C] that prompt_config.json at `path` holds, None without calibration. CheckpointError for a damaged one."""
+    bias = config.get("calibration")
+    if bias is None:
+        return None
+    labels = config["verbalizer"].get("labels", ())
+    numbers = isinstance(bias, list) and all(map(is_number, bias))
+    if not numbers or len(bias) != len(labels):
+        raise CheckpointError(f"{path.absolute()} is damaged: calibration {bias!r}, expected {len(labels)} numbers")
+    return tuple(bias)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Union
 
@@ -12,10 +12,9 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from prompt_kit.data.dataset import Dataset, Example
+from prompt_kit.data.dataset import Dataset
 from prompt_kit.data.lines import PathLike
-from prompt_kit.errors import CheckpointError, ConfigError
-from prompt_kit.json_file import is_number
+from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.neutral_templates import neutral_templates
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.template import Template
@@ -23,6 +22,7 @@ from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.models.backbone import Backbone, architecture_classes, architecture_name, load_backbone
 from prompt_kit.training.models.base import TextClassifier
+from prompt_kit.training.models.calibration import read_calibration, with_bias
 from prompt_kit.training.models.cosine_head import (
     SCALE,
     CosineHead,
@@ -37,7 +37,7 @@ from prompt_kit.training.models.cosine_head import (
 from prompt_kit.training.models.heads import HEADS, ManualHead, SoftHead, masked_lm_head
 from prompt_kit.training.models.mask_states import mask_states
 from prompt_kit.training.models.prototype_head import PrototypeHead
-from prompt_kit.training.models.soft_prompt import PromptEmbedding, SoftPrompt
+from prompt_kit.training.models.soft_prompt import add_soft_prompt
 from prompt_kit.training.models.template_choice import TemplateJudge, choose_template
 
 logger = logging.getLogger(__name__)
@@ -97,14 +97,9 @@ class PromptModel(TextClassifier):
         if not prompt_tokenizer.num_masks:
             raise ConfigError(f"the template has no mask, expected {{'mask'}} in it: {prompt_tokenizer.template}")
         super().__init__(backbone, prompt_tokenizer, verbalizer, config or PromptModelConfig())
-        embedding = backbone.get_input_embeddings()
-        self.vocab_size, width = embedding.weight.shape
+        self.vocab_size, width = backbone.get_input_embeddings().weight.shape
         self._lm_head = masked_lm_head(backbone)
-        self.soft_prompt = None
-        if prompt_tokenizer.uses_soft:
-            self.soft_prompt = SoftPrompt(prompt_tokenizer.soft_tokens, width)
-            self.soft_prompt.start_from(embedding.weight)
-            backbone.set_input_embeddings(PromptEmbedding(embedding, self.soft_prompt))
+        self.soft_prompt = add_soft_prompt(backbone, prompt_tokenizer)
         sizes = (prompt_tokenizer.num_masks, len(verbalizer), width)
         self._texts = np.empty(
             [0, sizes[0] * width], "float32"
@@ -203,12 +198,6 @@ class PromptModel(TextClassifier):
         logits = self.head(self.transform(states))
         return (logits, states) if return_mask_states else logits
 
-    def encode_texts(self, texts: Sequence[str]) -> list[Features]:
-        """Texts in the template, each in every field that it has."""
-        return self.prompt_tokenizer.encode_many(
-            [Example(**{"text_a": text, **{field: text for field in self.template.fields}}) for text in texts]
-        )
-
     def mask_states(self, features: Sequence[Features], batch_size: int = 32) -> np.ndarray:
         """What the head reads of texts, [N, M E], the masks side by side; without dropout."""
 
@@ -278,10 +267,8 @@ class PromptModel(TextClassifier):
 
     def add_bias(self, bias: np.ndarray) -> None:
         """Add `bias` [C] to the label logits, and record it as a calibration."""
-        bias = bias.astype("float32")
-        self.head.shift(bias)
-        total = bias if self.config.calibration is None else np.float32(self.config.calibration) + bias
-        self.config = replace(self.config, calibration=tuple(total.tolist()))
+        self.head.shift(bias.astype("float32"))
+        self.config = with_bias(self.config, bias)
 
     def added_layers(self) -> list:
         return [layer for layer in (self.soft_prompt, self.head) if layer is not None]
@@ -306,7 +293,7 @@ class PromptModel(TextClassifier):
 
     @staticmethod
     def read_model_config(config: dict, path: Path) -> PromptModelConfig:
-        return PromptModelConfig(config["head"], config["base_model"], config["mode"], _calibration(config, path))
+        return PromptModelConfig(config["head"], config["base_model"], config["mode"], read_calibration(config, path))
 
 
 def _choose_template(
@@ -326,14 +313,3 @@ def _choose_template(
     listed = ", ".join(f"{score.mean:.3f}" for score in scores)
     logger.info("template: %s (%s of the %d tried: %s)", best.template, what, len(scores), listed)
     return best.template
-
-
-def _calibration(config: dict, path: Path) -> Optional[tuple[float, ...]]:
-    bias = config.get("calibration")
-    if bias is None:
-        return None
-    labels = config["verbalizer"].get("labels", ())
-    numbers = isinstance(bias, list) and all(map(is_number, bias))
-    if not numbers or len(bias) != len(labels):
-        raise CheckpointError(f"{path.absolute()} is damaged: calibration {bias!r}, expected {len(labels)} numbers")
-    return tuple(bias)

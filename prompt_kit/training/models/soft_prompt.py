@@ -10,7 +10,7 @@ import paddle
 from paddle import nn
 
 from prompt_kit.errors import ConfigError
-from prompt_kit.prompt.prompt_tokenizer import SoftToken
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, SoftToken
 from prompt_kit.training.cpu.trained_rows import TrainedRows
 
 ENCODERS = ("lstm", "mlp", "none")
@@ -118,3 +118,14 @@ class PromptEmbedding(nn.Layer):
         rows = paddle.where(is_soft, ids - vocab_size, paddle.zeros_like(ids))
         soft = nn.functional.embedding(rows, self._table().astype(words.dtype))
         return paddle.where(is_soft.unsqueeze(-1), soft, words)
+
+
+def add_soft_prompt(backbone: nn.Layer, prompt_tokenizer: PromptTokenizer) -> Optional[SoftPrompt]:
+    """Put the template's soft tokens into the language model's embedding layer; None where it has none."""
+    if not prompt_tokenizer.uses_soft:
+        return None
+    embedding = backbone.get_input_embeddings()
+    soft_prompt = SoftPrompt(prompt_tokenizer.soft_tokens, embedding.weight.shape[1])
+    soft_prompt.start_from(embedding.weight)
+    backbone.set_input_embeddings(PromptEmbedding(embedding, soft_prompt))
+    return soft_prompt

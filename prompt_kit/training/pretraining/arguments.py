@@ -23,12 +23,14 @@ from prompt_kit.training.pretraining.from_scratch import FAMILIES, Sizes
 
 _OF_SCRATCH = ("family", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 _GROUPS = {
-    "data": "data", "model": "language model", "scratch": "language model from scratch", "teacher": "distillation",
-    "train": "training",
+    "data": "data", "model": "language model", "scratch": "language model from scratch", "rtd": "replaced-token detection",
+    "teacher": "distillation", "train": "training",
 }  # fmt: skip
+OBJECTIVES = ("mlm", "rtd")
 _EXAMPLES = """examples:
   python tools/pretrain.py --train_files data/tnews/data.txt data/tnews/train.txt --output_dir adapted
   python tools/pretrain.py --from_scratch --train_files corpus.txt.gz --num_hidden_layers 3 --output_dir small
+  python tools/pretrain.py --objective rtd --from_scratch --train_files corpus.txt.gz --output_dir electra
   python train.py --do_train --do_eval --model_name_or_path adapted
 """
 
@@ -52,8 +54,17 @@ class PretrainingArguments:
         None, "masked language model to adapt: a folder, a PaddleNLP name or mini_zh (default: as train.py)", "model"
     )
     trust_pickle: bool = _flag(False, "load a folder's .pdparams, a pickle, which can run any code", "model")
+    objective: str = _flag(
+        "mlm",
+        "mlm: guess hidden words; rtd: an ELECTRA, whose generator guesses them and whose discriminator tells which guesses are "
+        "not the original words",
+        "model",
+        choices=OBJECTIVES,
+    )
     from_scratch: bool = _flag(False, "start from random weights instead", "model")
-    family: Optional[str] = _flag(None, "of a model from scratch (default: ernie)", "scratch", choices=FAMILIES)
+    family: Optional[str] = _flag(
+        None, "of a model from scratch (default: ernie, for rtd electra)", "scratch", choices=FAMILIES
+    )
     hidden_size: Optional[int] = _flag(None, "its width (default: 256)", "scratch")
     num_hidden_layers: Optional[int] = _flag(None, "its layers (default: 4)", "scratch")
     num_attention_heads: Optional[int] = _flag(None, "its attention heads (default: 4)", "scratch")
@@ -61,6 +72,10 @@ class PretrainingArguments:
     vocab_file: Optional[str] = _flag(None, "its vocab.txt (default: one made of the texts)", "scratch")
     vocab_size: Optional[int] = _flag(None, "largest vocabulary to make of the texts (default: 8000)", "scratch")
     cased: bool = _flag(False, "keep case and accents", "scratch")
+    generator_size: Optional[float] = _flag(
+        None, "share of the width that the generator of a model from scratch has (default: 0.25)", "rtd"
+    )
+    detection_weight: Optional[float] = _flag(None, "of the discriminator's loss (default: 50)", "rtd")
     max_seq_length: int = _flag(128, "longest input in tokens; longer lines are cut into several", "model")
     fp16_weights: bool = _flag(False, "store the weights in half precision: half the size", "model")
     teacher_vectors: Optional[str] = _flag(
@@ -121,6 +136,7 @@ class PretrainingArguments:
         for path in (*self.train_files, *(self.exclude_files or ())):
             check_place("--train_files" if path in self.train_files else "--exclude_files", path)
         self.report_to = choose_reports(self.report_to)
+        self._check_electra()
         for names, fits, wanted in (
             (("num_train_epochs", "learning_rate"), lambda value: value > 0, "above 0"),
             (
@@ -140,6 +156,34 @@ class PretrainingArguments:
         self.device = choose_device(self.device)
         if self.bf16 and not self.device.startswith("gpu"):
             raise ConfigError(f"--bf16 needs a GPU, but the device is {self.device}; drop --bf16")
+
+    def _check_electra(self) -> None:
+        for name in ("generator_size", "detection_weight"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if self.objective != "rtd":
+                raise ConfigError(f"--{name} {value} is for --objective rtd; add it, or drop --{name}")
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"--{name} must be above 0, got {value}")
+        if self.objective != "rtd":
+            return
+        if self.generator_size is not None and (not self.from_scratch or self.generator_size > 1):
+            raise ConfigError(
+                f"--generator_size {self.generator_size}: expected 1 at most, and --from_scratch; a generator that is there has "
+                "its size"
+            )
+        if self.family not in (None, "electra"):
+            raise ConfigError(
+                f"--family {self.family} contradicts --objective rtd, which trains an electra; drop --family"
+            )
+        if self.teacher_vectors is not None:
+            raise ConfigError("--teacher_vectors is for --objective mlm; drop one of them")
+        if not self.from_scratch and self.model_name_or_path is None:
+            raise ConfigError(
+                "--objective rtd has no model to start from; add --from_scratch, or --model_name_or_path with a folder that an "
+                "earlier run with --objective rtd wrote"
+            )
 
     def _check_teacher(self) -> None:
         for name in ("teacher_weight", "relation_weight", "mlm_weight"):
@@ -201,6 +245,8 @@ class PretrainingArguments:
         if not self.from_scratch:
             return None
         given = {name: getattr(self, name) for name in _OF_SCRATCH if getattr(self, name) is not None}
+        if self.objective == "rtd":
+            given["family"] = "electra"
         return Sizes(**given, positions=self.max_seq_length)
 
     @property

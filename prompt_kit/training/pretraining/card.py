@@ -33,18 +33,19 @@ def card(model: MaskedLanguageModel) -> str:
         *rows,
         "",
     ]
+    electra = recipe.get("objective") == "rtd"
     lines = [
-        "# Masked language model",
+        "# ELECTRA" if electra else "# Masked language model",
         "",
         f"`{recipe['base_model']}` trained further by prompt-kit's tools/pretrain.py."
         if recipe["base_model"]
         else "Trained from nothing by prompt-kit's tools/pretrain.py.",
         "",
         "```",
-        "python train.py --do_train --do_eval --model_name_or_path THIS_FOLDER",
+        f"python train.py --do_train --do_eval {'--method rtd ' if electra else ''}--model_name_or_path THIS_FOLDER",
         "```",
         "",
-        "PaddleNLP loads it with `AutoModelForMaskedLM.from_pretrained(THIS_FOLDER)`.",
+        f"PaddleNLP loads it with `{'AutoDiscriminator' if electra else 'AutoModelForMaskedLM'}.from_pretrained(THIS_FOLDER)`.",
         "",
         f"- `{type(model.backbone).__name__}`: {config.num_hidden_layers} layers, width {config.hidden_size}, "
         f"{model.tokenizer.vocab_size} word pieces, {size / 1e6:.1f} million parameters.",
@@ -57,11 +58,28 @@ def card(model: MaskedLanguageModel) -> str:
         f"- AdamW, rate {recipe['learning_rate']:g} after {recipe['warmup_ratio']:.0%} of warm-up, falling to 0; beta2 "
         f"{recipe['adam_beta2']}, weight decay {recipe['weight_decay']}, gradients clipped at {recipe['max_grad_norm']}.",
         *_taught(recipe),
+        *_detected(recipe),
         "",
         *(measured if rows else []),
         f"Made with {', '.join(f'{name} {version}' for name, version in recipe['versions'].items())}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _detected(recipe: dict) -> list[str]:
+    if recipe.get("objective") != "rtd":
+        return []
+    found = [recipe[when]["eval_auc"] for when in ("before", "after") if "eval_auc" in (recipe.get(when) or {})]
+    measured = (
+        f"; area under its ROC curve {' -> '.join(f'{value:.3f}' for value in found)} on held-out lines"
+        if found
+        else ""
+    )
+    return [
+        f"- Replaced-token detection: a generator of width {recipe['generator_width']}, in the folder `generator`, fills in the "
+        f"hidden words, and this discriminator tells which of its tokens are not the original ones; weight "
+        f"{recipe['detection_weight']:g}{measured}. Loss and masked accuracy below are the generator's."
+    ]
 
 
 def _taught(recipe: dict) -> list[str]:

@@ -125,6 +125,10 @@ class DistilledLanguageModel(MaskedLanguageModel):
         """Training is over: what is saved from now on is the language model alone."""
         self.projections = None
 
+    def save_finished(self, folder, dtype: str = "float32") -> None:
+        self.drop_projections()
+        super().save_finished(folder, dtype)
+
     def save_pretrained(self, folder, dtype: str = "float32") -> None:
         """The language model's folder and, until they are dropped, the projections in it."""
         super().save_pretrained(folder, dtype)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional
 
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.tokenization import Tokenizer
-from prompt_kit.training.models.backbone import Backbone, architecture_classes
+from prompt_kit.training.models.backbone import DISCRIMINATOR, Backbone, architecture_classes, discriminator_classes
 from prompt_kit.training.runtime import quiet
 
 FAMILIES = ("ernie", "bert", "roberta", "electra")
@@ -51,7 +51,25 @@ def new_vocabulary(
 def new_backbone(sizes: Sizes, tokenizer: Tokenizer) -> Backbone:
     """A …ForMaskedLM with random weights, by Paddle's seed."""
     name = f"{sizes.family.capitalize()}ForMaskedLM"
-    model_class, config_class = architecture_classes(name, name)
+    return _new(name, architecture_classes(name, name), sizes, tokenizer, sizes.hidden_size)
+
+
+def new_electra(sizes: Sizes, tokenizer: Tokenizer, share: float) -> tuple[Backbone, Backbone]:
+    """A discriminator and its generator with random weights; the generator has about `share` of the heads and the width."""
+    name, generator = DISCRIMINATOR, "ElectraForMaskedLM"
+    heads = max(1, round(share * sizes.num_attention_heads))
+    size = sizes.hidden_size // sizes.num_attention_heads
+    inner = max(1, round((sizes.intermediate_size or 4 * sizes.hidden_size) * heads / sizes.num_attention_heads))
+    small = replace(sizes, hidden_size=heads * size, num_attention_heads=heads, intermediate_size=inner)
+    width = sizes.hidden_size
+    return (
+        _new(name, discriminator_classes(name, name), sizes, tokenizer, width),
+        _new(generator, architecture_classes(generator, generator), small, tokenizer, width),
+    )
+
+
+def _new(name: str, classes: tuple, sizes: Sizes, tokenizer: Tokenizer, embedding_size: int) -> Backbone:
+    model_class, config_class = classes
     options = dict(
         vocab_size=tokenizer.vocab_size,
         hidden_size=sizes.hidden_size,
@@ -65,7 +83,7 @@ def new_backbone(sizes: Sizes, tokenizer: Tokenizer) -> Backbone:
         pad_token_id=tokenizer.pad_id,
     )
     if sizes.family == "electra":
-        options["embedding_size"] = sizes.hidden_size
+        options["embedding_size"] = embedding_size
     with quiet():
         model = model_class(config_class(**options))
     return Backbone("", f"{name}, random weights, {tokenizer.vocab_size} word pieces", model, tokenizer)

@@ -63,21 +63,30 @@ class MaskedLanguageModel(nn.Layer):
 
     def save_pretrained(self, folder, dtype: str = "float32") -> None:
         """Write a folder that load_backbone and PaddleNLP's AutoModelForMaskedLM read; the recipe beside it."""
+        self.write(self.backbone, self.tokenizer, self.recipe, folder, dtype)
+
+    def save_finished(self, folder, dtype: str = "float32") -> None:
+        """What is left of a run that has ended."""
+        self.save_pretrained(folder, dtype)
+
+    @staticmethod
+    def write(backbone: nn.Layer, tokenizer: Tokenizer, recipe: dict[str, Any], folder, dtype: str) -> None:
+        """Write a language model's folder: weights, config.json, vocabulary, and the recipe."""
         tokens = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
         with replace_files(Path(folder)) as staging:
-            save_safetensors(dict(self.backbone.named_parameters()), staging / WEIGHTS_FILE, dtype)
-            write_json(staging / "config.json", plain_config(self.backbone))
+            save_safetensors(dict(backbone.named_parameters()), staging / WEIGHTS_FILE, dtype)
+            write_json(staging / "config.json", plain_config(backbone))
             with open(staging / "vocab.txt", "w", encoding="utf-8", newline="\n") as file:
-                file.writelines(f"{self.tokenizer.id_to_token(i)}\n" for i in range(self.tokenizer.vocab_size))
+                file.writelines(f"{tokenizer.id_to_token(i)}\n" for i in range(tokenizer.vocab_size))
             write_json(
                 staging / "tokenizer_config.json",
                 {
-                    "do_lower_case": self.tokenizer.lowercase,
+                    "do_lower_case": tokenizer.lowercase,
                     **tokens,
-                    "tokenizer_class": _TOKENIZER_CLASSES[self.backbone.base_model_prefix],
+                    "tokenizer_class": _TOKENIZER_CLASSES[backbone.base_model_prefix],
                 },
             )
-            write_json(staging / RECIPE_FILE, self.recipe)
+            write_json(staging / RECIPE_FILE, recipe)
 
     def load_weights(self, folder) -> None:
         """Replace all weights by those in `folder`; every one must be there, in its shape."""

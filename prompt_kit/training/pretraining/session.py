@@ -16,12 +16,18 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.json_file import read_object
 from prompt_kit.locks import own_folder
 from prompt_kit.training.loop.checkpoint import checkpoints, is_run, last_checkpoint
-from prompt_kit.training.models.backbone import load_backbone, longest_input
+from prompt_kit.training.models.backbone import Backbone, load_backbone, load_discriminator, longest_input
 from prompt_kit.training.pretraining.arguments import PretrainingArguments, parse_arguments
 from prompt_kit.training.pretraining.card import write_card
 from prompt_kit.training.pretraining.corpus import Corpus, default_exclusions, read_corpus
 from prompt_kit.training.pretraining.distillation import DistillationTrainer, DistilledLanguageModel, Weights
-from prompt_kit.training.pretraining.from_scratch import new_backbone, new_vocabulary
+from prompt_kit.training.pretraining.electra import (
+    DETECTION_WEIGHT,
+    GENERATOR_FOLDER,
+    Electra,
+    ElectraTrainer,
+)
+from prompt_kit.training.pretraining.from_scratch import new_backbone, new_electra, new_vocabulary
 from prompt_kit.training.pretraining.masked_batches import LengthBatchSampler
 from prompt_kit.training.pretraining.masked_lm import RECIPE_FILE, MaskedLanguageModel, PretrainingTrainer
 from prompt_kit.training.pretraining.masking import EncodedLines
@@ -107,9 +113,15 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     if args.teacher_vectors is not None:
         teacher = TeacherVectors(args.teacher_vectors, corpus.texts, args.train_files[0])
     set_seed(args.seed)
+    generator = None
     if args.sizes is not None:
         vocabulary = new_vocabulary(corpus.lines, args.vocab_file, args.vocab_size or 8000, not args.cased)
-        backbone = new_backbone(args.sizes, vocabulary)
+        if args.objective == "rtd":
+            backbone, generator = new_electra(args.sizes, vocabulary, args.generator_size or 0.25)
+        else:
+            backbone = new_backbone(args.sizes, vocabulary)
+    elif args.objective == "rtd":
+        backbone, generator = _load_electra(args)
     else:
         backbone = load_backbone(args.model_name_or_path, trust_pickle=args.trust_pickle)
     logger.info("language model: %s (%s)", backbone.name or "a new one", backbone.reason)
@@ -134,7 +146,10 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     trainer_args = args.trainer_arguments(batches // accumulation, backbone.model.config.hidden_size)
     data = (trainer_args, lines, held_out, args.mask_probability, args.batch_tokens)
     weights = Weights(**args.distillation_weights)
-    if teacher is None:
+    if generator is not None:
+        electra = Electra(backbone.model, generator.model, backbone.tokenizer)
+        trainer = ElectraTrainer(electra, *data, args.detection_weight)
+    elif teacher is None:
         trainer = PretrainingTrainer(MaskedLanguageModel(backbone.model, backbone.tokenizer), *data)
     else:
         model = DistilledLanguageModel(backbone.model, backbone.tokenizer, teacher.width)
@@ -154,6 +169,7 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
         "held_out_lines": len(corpus.held_out),
         "tokens": lines.tokens,
         "fingerprint": corpus.fingerprint,
+        **({} if generator is None else _electra_recipe(args, generator)),
         "teacher": None
         if teacher is None
         else {
@@ -164,6 +180,23 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
         },
     }
     return trainer
+
+
+def _load_electra(args: PretrainingArguments) -> tuple[Backbone, Backbone]:
+    """Discriminator and generator of a folder that an earlier run wrote."""
+    backbone = load_discriminator(args.model_name_or_path, args.trust_pickle)
+    folder = Path(args.model_name_or_path) / GENERATOR_FOLDER
+    if not folder.is_dir():
+        raise ConfigError(
+            f"--model_name_or_path {args.model_name_or_path} has no generator, expected the folder {folder}, as a run with "
+            "--objective rtd leaves it; give such a folder, or --from_scratch"
+        )
+    return backbone, load_backbone(str(folder), trust_pickle=args.trust_pickle)
+
+
+def _electra_recipe(args: PretrainingArguments, generator: Backbone) -> dict[str, Any]:
+    weight = DETECTION_WEIGHT if args.detection_weight is None else args.detection_weight
+    return {"objective": "rtd", "detection_weight": weight, "generator_width": generator.model.config.hidden_size}
 
 
 def checkpoint_to_resume(args: PretrainingArguments, trainer: PretrainingTrainer) -> Optional[str]:
@@ -193,9 +226,7 @@ def finish(
     trainer.model.recipe.update(
         {"before": before, "after": after, "epochs": round(trainer.state.epoch, 2), "versions": installed_versions()}
     )
-    if isinstance(trainer.model, DistilledLanguageModel):
-        trainer.model.drop_projections()
-    trainer.model.save_pretrained(folder, "float16" if args.fp16_weights else "float32")
+    trainer.model.save_finished(folder, "float16" if args.fp16_weights else "float32")
     write_card(folder, trainer.model)
     for path in checkpoints(folder):
         remove_folder(path)
@@ -216,6 +247,8 @@ def _check_agrees(checkpoint: Path, recipe: dict[str, Any]) -> None:
 def _clear(folder: Path) -> None:
     for path in checkpoints(folder):
         remove_folder(path)
+    if (folder / GENERATOR_FOLDER).is_dir():
+        remove_folder(folder / GENERATOR_FOLDER)
     for name in _WRITTEN:
         (folder / name).unlink(missing_ok=True)
 
@@ -226,6 +259,10 @@ def evaluate(trainer: PretrainingTrainer, when: str) -> Optional[Metrics]:
         return None
     metrics = trainer.evaluate()
     logger.info("%s: held-out loss %.4f, masked accuracy %.4f", when, metrics["eval_loss"], metrics["eval_accuracy"])
+    if "eval_auc" in metrics:
+        logger.info(
+            "%s: replaced tokens told from original ones, area under the ROC curve %.4f", when, metrics["eval_auc"]
+        )
     if "eval_cosine" in metrics:
         logger.info("%s: cosine to the teacher %.4f, of held-out lines", when, metrics["eval_cosine"])
     return metrics
