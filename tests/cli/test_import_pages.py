@@ -10,7 +10,7 @@ import pytest
 
 from prompt_kit.cli import main as command
 
-PAGES = ("import",)
+PAGES = ("import", "serving")
 
 
 def commands(root, page):
