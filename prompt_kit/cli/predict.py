@@ -185,7 +185,8 @@ def load(args: argparse.Namespace) -> Predictor:
         max_seq_length=args.max_seq_length,
         engine=args.engine,
     )
-    if args.device == "auto" and predictor.device == "cpu" and args.precision not in ("int8", "bf16"):
+    asked_for_cpu = args.precision in ("int8", "bf16") or args.engine == "openvino"
+    if args.device == "auto" and predictor.device == "cpu" and not asked_for_cpu:
         note(
             args.prog, "running on the CPU: onnxruntime has no CUDA that it can use (--device cpu leaves this line out)"
         )

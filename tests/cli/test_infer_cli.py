@@ -125,6 +125,12 @@ def test_the_engine_that_was_asked_for_is_noted(capsys, bundle, engine):
     assert captured.err == f"infer.py: running fp32 on {engine} (--engine and --precision say otherwise)\n"
 
 
+def test_openvino_has_no_gpu_to_be_missed(capsys, bundle):
+    pytest.importorskip("openvino")
+    infer.main(["--model_path_prefix", str(bundle), "--engine", "openvino", "--text", "车"])
+    assert "CUDA" not in capsys.readouterr().err
+
+
 def test_bf16_that_was_not_asked_for_is_noted(capsys, tmp_path, monkeypatch):
     pytest.importorskip("openvino")
     folder = write_toy_bundle(tmp_path / "export", agreement={"bf16": {"share": 1.0, "texts": 9}})
