@@ -75,6 +75,12 @@ class ModelArguments:
         "model",
         choices=HEADS,
     )
+    init_prompt_from: Optional[str] = _flag(
+        None,
+        "folder trained for another task with the same language model: start from its soft tokens and their encoder, and with "
+        "--verbalizer soft from the rows of labels that match; without --prompt its template is taken too",
+        "model",
+    )
     calibrate: bool = _flag(
         False,
         "subtract what the prompt says of the labels by itself: their mean log-probabilities over the texts of data.txt, or "

@@ -19,7 +19,7 @@ from prompt_kit.training.loop.presets import preset_values
 
 logger = logging.getLogger(__name__)
 
-_PROMPT_ONLY = ("prompt", "verbalizer", "soft_encoder", "encoder_hidden_size", "calibrate")
+_PROMPT_ONLY = ("prompt", "verbalizer", "soft_encoder", "encoder_hidden_size", "calibrate", "init_prompt_from")
 
 # What PaddleNLP prints with a configuration though it is derived: accepted, so that a printed one can be pasted.
 DERIVED = (
@@ -111,6 +111,17 @@ def parse_arguments(
         raise ConfigError(
             f"--verbalizer {given['verbalizer']} contradicts --method rtd, which reads the label words themselves; drop one of "
             "them"
+        )
+    if given.get("init_prompt_from") is not None and given.get("resume_from_checkpoint") is not None:
+        raise ConfigError(
+            f"--init_prompt_from {given['init_prompt_from']} is for a new model, but --resume_from_checkpoint "
+            f"{given['resume_from_checkpoint']} goes on with one; drop one of them"
+        )
+    encoders = [name for name in ("soft_encoder", "encoder_hidden_size") if name in given]
+    if given.get("init_prompt_from") is not None and encoders and "prompt" not in given:
+        raise ConfigError(
+            f"--{encoders[0]} {given[encoders[0]]} contradicts --init_prompt_from {given['init_prompt_from']}, whose template "
+            f"has its encoders; drop --{encoders[0]}"
         )
     if given.get("num_shots") is not None and not given.get("do_train"):
         raise ConfigError(

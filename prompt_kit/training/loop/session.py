@@ -28,6 +28,7 @@ from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
 from prompt_kit.training.models.finetune_model import FineTuneModel
 from prompt_kit.training.models.prompt_model import PromptModel
+from prompt_kit.training.models.prompt_transfer import init_prompt, source_template
 from prompt_kit.training.models.replaced_token_model import ReplacedTokenModel
 from prompt_kit.training.self_training.pseudo_labels import read_unlabelled
 from prompt_kit.training.self_training.self_trainer import SelfTrainer, open_teachers
@@ -133,7 +134,9 @@ def prepare(
         dataset = _read_data(
             data_args, args, verbalizer, model_args.calibrate or reads_texts, starts_well
         )  # before the model, which may be large and far away
-        model = _build(model_args, verbalizer, dataset, trained=args.do_train)
+        model = _build(_with_template_of_source(model_args), verbalizer, dataset, trained=args.do_train)
+        if model_args.init_prompt_from is not None:
+            _take_prompt(model, model_args.init_prompt_from)
         if reads_texts and dataset.unlabelled:
             model.start_from_texts(dataset.unlabelled[:_TEXTS])
     report_texts(model.prompt_tokenizer, dataset)
@@ -157,9 +160,30 @@ def prepare(
         info["num_shots"] = data_args.num_shots
     if args.unlabeled_file is not None:
         info["self_training"] = {"texts": len(dataset.to_pseudo_label), "selection": args.pseudo_label_selection}
+    if model_args.init_prompt_from is not None:
+        info["init_prompt_from"] = model_args.init_prompt_from
     if getattr(model.config, "calibration", None) is not None:
         info["calibrated"] = True
     return model, dataset, info
+
+
+def _with_template_of_source(model_args: ModelArguments) -> ModelArguments:
+    """The arguments, where no prompt is given with the template of `--init_prompt_from`."""
+    if model_args.init_prompt_from is None or model_args.prompt is not None:
+        return model_args
+    # its soft tokens name their encoders, or have none
+    return replace(model_args, prompt=str(source_template(model_args.init_prompt_from)), soft_encoder="none")
+
+
+def _take_prompt(model: TextClassifier, folder: str) -> None:
+    taken = init_prompt(model, folder)
+    labels = ", ".join(ours if ours == theirs else f"{ours} ({theirs} there)" for ours, theirs in taken.labels)
+    logger.info(
+        "prompt from %s: %d soft tokens%s",
+        folder,
+        taken.soft_tokens,
+        f", and the head's rows of {labels}" if labels else "",
+    )
 
 
 def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -> bool:

@@ -118,6 +118,9 @@ class TextClassifier(nn.Layer):
             labels: [N] label ids, or [N, C] probabilities.
         """
 
+    def soft_prompt_changed(self) -> None:
+        """Make the head of an untrained model anew, if it depends on the soft tokens."""
+
     def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
         """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""
         return self._kernels.rows(input_ids, mask_columns, token_type_ids=token_type_ids)

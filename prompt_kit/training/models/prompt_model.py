@@ -229,6 +229,11 @@ class PromptModel(TextClassifier):
             ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
             self.head.start_from_examples(paddle.to_tensor(states), ids)
 
+    def soft_prompt_changed(self) -> None:
+        if self.config.head == "cosine":
+            directions, center = self._word_directions()
+            self.head.start_from(center, directions)
+
     def leave_one_out(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> np.ndarray:
         """[N] bool: which of N labelled texts a cosine head that is started from the others gets right; texts without
         labels take no part."""

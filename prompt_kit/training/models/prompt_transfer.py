@@ -1,0 +1,177 @@
+"""Start a prompt from another task's: its soft tokens, their encoder, and the soft head's rows of labels that match.
+
+Sources: Vu et al., SPoT: Better Frozen Model Adaptation through Soft Prompt Transfer, ACL 2022 (arXiv:2110.07904); Gu et
+al., PPT: Pre-trained Prompt Tuning for Few-shot Learning, ACL 2022 (arXiv:2109.04332). Taking over the head's rows is ours.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from prompt_kit.data.lines import PathLike
+from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, SoftToken
+from prompt_kit.prompt.template import Template
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.training.models.backbone import read_config
+from prompt_kit.training.models.base import CONFIG_FILE, WEIGHTS_FILE, TextClassifier, plain_config, read_prompt_config
+from prompt_kit.training.models.weights import read_safetensors
+
+_SIZES = ("architectures", "vocab_size", "hidden_size", "embedding_size", "num_hidden_layers")
+_SOFT = "soft_prompt."
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a model was started from: soft tokens, and (label here, label there) of each row of the head."""
+
+    soft_tokens: int
+    labels: tuple[tuple[str, str], ...]
+
+
+def source_template(folder: PathLike) -> Template:
+    """The template of a trained folder. CheckpointError for a folder that train.py did not finish."""
+    return _tokenizer(Path(folder), read_prompt_config(Path(folder))).template
+
+
+def init_prompt(model: TextClassifier, folder: PathLike) -> Taken:
+    """Copy what fits from a trained folder into an untrained model; nothing is copied if something does not fit.
+
+    The soft tokens and their encoders are taken whole. Of a soft head the row and bias of each label whose name a label
+    of the folder has, or else one of its words, if both heads are soft and have as many masks. A head that is made from
+    label words and examples is made anew, since the soft tokens change what they look like.
+
+    Raises:
+        CheckpointError: the folder is not one that train.py finished, or is damaged.
+        ConfigError: it is of another language model or method, has other soft tokens, or nothing to take.
+    """
+    folder = Path(folder)
+    config = read_prompt_config(folder)
+    _check_language_model(model, folder, config)
+    tokenizer = _tokenizer(folder, config)
+    arrays = read_safetensors(folder / WEIGHTS_FILE)
+    soft = {name[len(_SOFT) :]: array for name, array in arrays.items() if name.startswith(_SOFT)}
+    soft_prompt = getattr(model, "soft_prompt", None)
+    if soft and soft_prompt is not None:
+        _check_soft_tokens(model, folder, tokenizer, soft)
+    takes_soft = bool(soft) and soft_prompt is not None
+    pairs = _matches(model, config, tokenizer, arrays)
+    if not takes_soft and not pairs:
+        raise ConfigError(
+            f"--init_prompt_from {folder} has nothing for this model to start from: soft tokens there "
+            f"{len(tokenizer.soft_tokens)}, here {len(model.prompt_tokenizer.soft_tokens)}, and no label in common whose row of "
+            "a soft head could be taken; use a {'soft'} template in both, or drop --init_prompt_from"
+        )
+    if takes_soft:
+        for name, parameter in soft_prompt.named_parameters():
+            parameter.set_value(soft[name].astype("float32"))
+    if pairs:
+        _copy_rows(model, arrays, pairs)
+    model.soft_prompt_changed()
+    there = Verbalizer.from_dict(config["verbalizer"]).labels
+    return Taken(
+        len(tokenizer.soft_tokens) if takes_soft else 0,
+        tuple((model.verbalizer.labels[ours], there[theirs]) for ours, theirs in pairs),
+    )
+
+
+def _tokenizer(folder: Path, config: dict) -> PromptTokenizer:
+    try:
+        return PromptTokenizer.from_config(config["prompt"], Tokenizer.from_pretrained(folder))
+    except (TypeError, AttributeError) as error:
+        raise CheckpointError(f"{(folder / CONFIG_FILE).absolute()} is damaged: {error}") from error
+
+
+def _check_language_model(model: TextClassifier, folder: Path, config: dict) -> None:
+    where = f"--init_prompt_from {folder}"
+    method = config.get("method", config["mode"] if config["mode"] != "zero-shot" else "prompt")
+    if method != model.method:
+        raise ConfigError(f"{where} was trained with --method {method}, this is {model.method}; use the same method")
+    theirs, ours = read_config(folder), plain_config(model.backbone)
+    wrong = [
+        f"{name} {theirs[name]}, here {ours[name]}"
+        for name in _SIZES
+        if name in theirs and theirs[name] != ours.get(name)
+    ]
+    if wrong:
+        raise ConfigError(
+            f"{where} has another language model: {'; '.join(wrong)}; a prompt fits the model that it was learned with"
+        )
+    if _place(config["base_model"]) != _place(model.config.base_model):
+        raise ConfigError(
+            f"{where} was learned with the language model {config['base_model']}, but this one starts from "
+            f"{model.config.base_model}; give --model_name_or_path {config['base_model']}"
+        )
+
+
+def _place(name: str) -> str:
+    """A language model's name, or its folder whatever path leads to it."""
+    return os.path.realpath(name) if os.path.isdir(name) else name
+
+
+def _check_soft_tokens(
+    model: TextClassifier, folder: Path, tokenizer: PromptTokenizer, soft: dict[str, np.ndarray]
+) -> None:
+    theirs, ours = _described(tokenizer.soft_tokens), _described(model.prompt_tokenizer.soft_tokens)
+    if theirs != ours:
+        raise ConfigError(
+            f"--init_prompt_from {folder} has {theirs}, this template has {ours}: {model.template}; drop --prompt to take the "
+            f"template of the folder, {tokenizer.template}"
+        )
+    expected = {name: list(parameter.shape) for name, parameter in model.soft_prompt.named_parameters()}
+    found = {name: list(array.shape) for name, array in soft.items()}
+    if expected != found:
+        raise CheckpointError(
+            f"{(folder / WEIGHTS_FILE).absolute()} has soft tokens of shapes {found}, expected {expected}"
+        )
+
+
+def _described(tokens: Sequence[SoftToken]) -> str:
+    """`3 soft tokens through lstm (200), 2 through none`, in the order of the tokens."""
+    runs: list[list] = []
+    for token in tokens:
+        how = f"{token.encoder} ({token.hidden_size or 'own width'})" if token.encoder else "no encoder"
+        if runs and runs[-1][1] == how:
+            runs[-1][0] += 1
+        else:
+            runs.append([1, how])
+    return f"{len(tokens)} soft tokens: " + ", ".join(f"{count} through {how}" for count, how in runs)
+
+
+def _matches(
+    model: TextClassifier, config: dict, tokenizer: PromptTokenizer, arrays: dict[str, np.ndarray]
+) -> list[tuple[int, int]]:
+    """(label id here, label id there) of the rows that can be taken: by name, else by a word; each row once."""
+    if not (config["head"] == model.config.head == "soft" and tokenizer.num_masks == model.prompt_tokenizer.num_masks):
+        return []
+    theirs = Verbalizer.from_dict(config["verbalizer"])
+    if len(theirs) != arrays["head.bias"].shape[0] or arrays["head.weight"].shape[2] != model.head.weight.shape[2]:
+        return []
+    by_word = {word: number for number, words in enumerate(theirs.words) for word in words}
+    pairs: list[tuple[int, int]] = []
+    free = set(range(len(theirs)))
+    named = [(ours, theirs.label_to_id.get(label)) for ours, label in enumerate(model.verbalizer.labels)]
+    worded = [
+        (ours, next((by_word[word] for word in words if word in by_word), None))
+        for ours, words in enumerate(model.verbalizer.words)
+    ]
+    for ours, number in [*named, *worded]:
+        if number in free and ours not in dict(pairs):
+            pairs.append((ours, number))
+            free.discard(number)
+    return sorted(pairs)
+
+
+def _copy_rows(model: TextClassifier, arrays: dict[str, np.ndarray], pairs: Sequence[tuple[int, int]]) -> None:
+    weight, bias = model.head.weight.numpy(), model.head.bias.numpy()
+    for ours, theirs in pairs:
+        weight[:, ours] = arrays["head.weight"][:, theirs]
+        bias[ours] = arrays["head.bias"][theirs]
+    model.head.weight.set_value(weight)
+    model.head.bias.set_value(bias)
