@@ -101,6 +101,7 @@ METHODS: dict[str, Method] = {
     "prompt-manual": prompt("the pretrained head", "--verbalizer", "manual", passes=2),
     "prompt-prototype": prompt("prototypical head", "--verbalizer", "prototype", passes=2),
     "prompt-calibrated": prompt("calibrated before the first step", "--calibrate", passes=2),
+    "prompt-augment": prompt("two variants of each training line", "--augment", "2", passes=5),
     "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True, passes=2),
     "self-trained": prompt("pseudo-labels for data.txt", *UNLABELLED, passes=8),
     "ensemble": Method("mean probabilities of five prompts of one seed", (), "ensemble", members=FIVE),

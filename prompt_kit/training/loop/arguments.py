@@ -124,9 +124,25 @@ class DataArguments:
         None, "train on this many examples a class, drawn from train.txt by --seed (default: all of them)", "data"
     )
 
+    augment: int = _flag(
+        0,
+        "make so many variants of each training line: words swapped, left out, or guessed by the masked language model; they "
+        "are written to augmented.tsv in output_dir",
+        "data",
+    )
+    augmented_file: Optional[str] = _flag(
+        None, "train on the variants in this file too, such as an augmented.tsv that was edited", "data"
+    )
+
     def __post_init__(self):
         if self.num_shots is not None and self.num_shots < 1:
             raise ConfigError(f"--num_shots must be at least 1, got {shown(self.num_shots)}")
+        if not 0 <= self.augment <= 100:
+            raise ConfigError(f"--augment must be 0 to 100, got {shown(self.augment)}")
+        if self.augment and self.augmented_file is not None:
+            raise ConfigError(
+                f"--augment {self.augment} makes variants, --augmented_file {self.augmented_file} has them; drop one of them"
+            )
         check_places(self)
 
 

@@ -123,6 +123,14 @@ def parse_arguments(
             f"--{encoders[0]} {given[encoders[0]]} contradicts --init_prompt_from {given['init_prompt_from']}, whose template "
             f"has its encoders; drop --{encoders[0]}"
         )
+    for name in ("augment", "augmented_file"):
+        if given.get(name) and not given.get("do_train"):
+            raise ConfigError(f"--{name} {given[name]} is for training; add --do_train, or drop --{name}")
+    if given.get("method") == "rtd" and given.get("augment"):
+        raise ConfigError(
+            f"--augment {given['augment']} needs a masked language model, which --method rtd does not load; make variants with "
+            "another method, and give them to --augmented_file"
+        )
     if given.get("num_shots") is not None and not given.get("do_train"):
         raise ConfigError(
             f"--num_shots {given['num_shots']} draws from train.txt, but nothing is trained; add --do_train"

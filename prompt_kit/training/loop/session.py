@@ -14,6 +14,7 @@ from prompt_kit.errors import CheckpointError, ConfigError, DataError
 from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.training.augmentation.augment import AUGMENTED_FILE, augment
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.checkpoint import START, is_self_training, last_checkpoint
 from prompt_kit.training.loop.command_line import parse_arguments
@@ -140,6 +141,11 @@ def prepare(
         if reads_texts and dataset.unlabelled:
             model.start_from_texts(dataset.unlabelled[:_TEXTS])
     report_texts(model.prompt_tokenizer, dataset)
+    if data_args.augment or data_args.augmented_file is not None:
+        plain = len(dataset.train or ())
+        dataset = _augment(dataset, model, model_args, data_args, args)
+    elif args.do_train and args.overwrite_output_dir and args.should_save:
+        (Path(args.output_dir) / AUGMENTED_FILE).unlink(missing_ok=True)  # of the run that is replaced
     if model_args.calibrate and _is_to_be_calibrated(model, args):
         texts = dataset.unlabelled or CONTENT_FREE
         calibrate(model, texts)
@@ -160,11 +166,29 @@ def prepare(
         info["num_shots"] = data_args.num_shots
     if args.unlabeled_file is not None:
         info["self_training"] = {"texts": len(dataset.to_pseudo_label), "selection": args.pseudo_label_selection}
+    if data_args.augment or data_args.augmented_file is not None:
+        info["augmented"] = len(dataset.train) - plain
     if model_args.init_prompt_from is not None:
         info["init_prompt_from"] = model_args.init_prompt_from
     if getattr(model.config, "calibration", None) is not None:
         info["calibrated"] = True
     return model, dataset, info
+
+
+def _augment(dataset: Dataset, model: TextClassifier, model_args, data_args, args) -> Dataset:
+    return augment(
+        dataset,
+        model.verbalizer,
+        data_args.augment,
+        args.seed,
+        args.output_dir,
+        model.config.base_model,
+        model_args.trust_pickle,
+        model_args.max_seq_length,
+        data_args.augmented_file,
+        goes_on=args.resume_from_checkpoint is not None,
+        writes=args.should_save,
+    )
 
 
 def _with_template_of_source(model_args: ModelArguments) -> ModelArguments:

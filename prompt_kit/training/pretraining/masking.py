@@ -34,9 +34,14 @@ def _jieba():
     return cutter
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a text, by jieba; joined they are the text."""
+    return _jieba().lcut(text)
+
+
 def word_of_each_character(text: str) -> list[int]:
     """The number of the word that each character is in, counted from 0."""
-    return [number for number, word in enumerate(_jieba().lcut(text)) for _ in word]
+    return [number for number, word in enumerate(words_of(text)) for _ in word]
 
 
 class EncodedLines:
