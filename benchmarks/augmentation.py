@@ -27,6 +27,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument("--augment", nargs="+", type=int, default=[2], help="variants of each line")
     parser.add_argument("--model_name_or_path", default="mini_zh")
+    parser.add_argument("--max_seq_length", type=int, default=128)
     return parser
 
 
@@ -49,8 +50,10 @@ def main(argv=None) -> None:
     dataset: Dataset = read_dataset(args.data_dir, verbalizer, ("train", "dev", "test", "data"))
     judged = [example.text_a for example in [*(dataset.dev or []), *dataset.test]]
     backbone = load_backbone(args.model_name_or_path)
-    guesser = WordGuesser(MaskedLanguageModel(backbone.model, backbone.tokenizer))
-    model = PromptModel.build(verbalizer, NEUTRAL_TEMPLATES[0], args.model_name_or_path)
+    guesser = WordGuesser(MaskedLanguageModel(backbone.model, backbone.tokenizer), args.max_seq_length)
+    model = PromptModel.build(
+        verbalizer, NEUTRAL_TEMPLATES[0], args.model_name_or_path, max_seq_length=args.max_seq_length
+    )
     model.eval()
     gold = np.array([verbalizer.label_to_id[example.label] for example in dataset.test])
     states = model.mask_states(model.prompt_tokenizer.encode_many(dataset.test))

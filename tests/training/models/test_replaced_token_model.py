@@ -20,7 +20,7 @@ from prompt_kit.inference.predictor import Predictor
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.prompt.verbalizer import Verbalizer
-from prompt_kit.training.export.exporter import export_bundle
+from prompt_kit.training.export.exporter import Int8, export_bundle
 from prompt_kit.training.models.backbone import load_backbone, load_discriminator
 from prompt_kit.training.models.calibration import calibrate
 
@@ -201,6 +201,16 @@ def test_the_bundle_answers_every_line_as_the_model(tmp_path, prompt):
     found = predictor.probabilities([Example(text) for text in texts], batch_size=4)
     np.testing.assert_allclose(found, softmax(predict(model, texts)), atol=1e-4)
     np.testing.assert_array_equal(found.argmax(axis=1), predict(model, texts).argmax(axis=1))
+
+
+def test_int8_covers_the_inputs_of_all_words(tmp_path, tiny_data):
+    """A batch of the graph's inner products has B K rows of inputs, not B."""
+    model = tiny_rtd()
+    config = export_bundle(model, tmp_path / "export", fp16=False, int8=Int8(tiny_data, force=True))
+    predictor = Predictor(tmp_path / "export", device="cpu", num_threads=1, precision="int8")
+    found = predictor.probabilities([Example(text) for text in TEXTS])
+    assert 0 < config.parity["int8"] < 0.5 and config.agreement["int8"]["texts"] > 5
+    np.testing.assert_allclose(found, softmax(predict(model)), atol=0.1)
 
 
 def test_train_export_infer(folder, tiny_data, tmp_path, capsys):
