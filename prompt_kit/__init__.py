@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prompt_kit.versions import __version__
 
 if TYPE_CHECKING:
+    from prompt_kit.classifier import PromptClassifier
     from prompt_kit.inference.predictor import Predictor
     from prompt_kit.prompt.template import Template
     from prompt_kit.prompt.verbalizer import Verbalizer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FineTuneModel",
     "Predictor",
+    "PromptClassifier",
     "PromptModel",
     "PromptTrainer",
     "PromptTrainingArguments",
@@ -33,6 +35,7 @@ __all__ = [
 _MODULES = {
     "FineTuneModel": "prompt_kit.training.models.finetune_model",
     "Predictor": "prompt_kit.inference.predictor",
+    "PromptClassifier": "prompt_kit.classifier",
     "PromptModel": "prompt_kit.training.models.prompt_model",
     "PromptTrainer": "prompt_kit.training.loop.trainer",
     "PromptTrainingArguments": "prompt_kit.training.loop.arguments",

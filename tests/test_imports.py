@@ -18,8 +18,8 @@ import prompt_kit
 
 BLOCK = "import sys; sys.modules['paddle'] = sys.modules['paddlenlp'] = None\n"
 TRAINING = ("PromptModel", "PromptTrainer")
-# Packages of prompt_kit that have an extra of their own.
-NEED_AN_EXTRA = ("training", "serving")
+# Packages and modules of prompt_kit that need an extra; the classifier, a scikit-learn estimator, is of no use without it.
+NEED_AN_EXTRA = ("training", "serving", "classifier")
 
 
 def modules():
@@ -162,6 +162,33 @@ def test_training_names_are_lazy_and_name_the_extra(root, name):
     done = python(root, program)
     assert (done.returncode, done.stderr) == (0, "")
     assert "paddle is not installed" in done.stdout and "[cpu]" in done.stdout and done.stdout.count("\n") == 1
+
+
+def test_the_classifier_needs_paddle_only_when_it_works(root):
+    pytest.importorskip("sklearn")
+    program = BLOCK + (
+        "from prompt_kit import PromptClassifier\n"
+        "from prompt_kit.errors import DependencyError\n"
+        "classifier = PromptClassifier({'car': '汽车', 'sports': '体育'}, seed=7)\n"
+        "print(classifier.get_params()['seed'], list(classifier.classes_), 'prompt_kit.training' in sys.modules)\n"
+        "try:\n    classifier.predict(['新车'])\nexcept DependencyError as error:\n    print(error)"
+    )
+    done = python(root, program)
+    first, second = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, first) == (0, "", "7 ['car', 'sports'] False")
+    assert second.startswith("paddle is not installed") and "[cpu]" in second
+
+
+def test_the_classifier_without_scikit_learn_names_the_extra(root):
+    program = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "import prompt_kit\n"
+        "from prompt_kit.errors import DependencyError\n"
+        "try:\n    prompt_kit.PromptClassifier\nexcept DependencyError as error:\n    print(error)"
+    )
+    done = python(root, program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("scikit-learn is not installed; ") and "[cpu]" in done.stdout
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -89,8 +89,17 @@ class Classes:
                 more = f" and {len(self) - _MOST} more" if len(self) > _MOST else ""
                 raise DataError(
                     f"{where}[{place}]: unknown label {label!r}, expected one of the {len(self)} labels: {known}{more}"
+                    f"{self._hint(label)}"
                 )
         return [self.verbalizer.labels[self._ids[label]] for label in labels]
+
+    def _hint(self, label: Hashable) -> str:
+        if not isinstance(label, int) or any(isinstance(value, int) for value in self.values):
+            return ""
+        return (
+            "; where scikit-learn has numbered the labels (cross_val_predict with predict_proba, voting, stacking), give "
+            "labels that are numbers from 0: {0: word, 1: word}"
+        )
 
     def to_json(self) -> list:
         """`values`, for JSON. VerbalizerError for a label that JSON would not give back as it was."""

@@ -79,6 +79,12 @@ def test_names_of():
         classes.names_of([8, "8"])
 
 
+def test_numbers_for_labels_that_are_none():
+    classes = Classes.from_labels({"a": "体育", "b": "汽车"})
+    with pytest.raises(DataError, match=r"unknown label 1, .*'a', 'b'; where scikit-learn has numbered the labels"):
+        classes.names_of([1, 0])
+
+
 def test_json_gives_the_same_back():
     classes = Classes.from_labels({7: "体育", "八": "汽车", 9.5: "股票", False: "科技"})
     values = json.loads(json.dumps(classes.to_json()))

@@ -92,15 +92,7 @@ def parse_arguments(
         logger.warning("ignored, since it follows from the other flags or from the machine: %s", ", ".join(ignored))
     preset = preset_values(given, given.get("data_dir", DataArguments.data_dir))
     values = {**preset, **{name: value for name, value in given.items() if name not in DERIVED}}
-    if "eval_steps" in values:
-        values.setdefault("evaluation_strategy", "steps")
-    if "logging_steps" in values:
-        values.setdefault("logging_strategy", "steps")
-    if "save_steps" in values:
-        values.setdefault("save_strategy", "steps")
-    if "num_train_epochs" in given:
-        values.setdefault("early_stopping_patience", 0)
-
+    set_what_follows(values)
     of_prompts = [name for name in _PROMPT_ONLY if given.get(name, False) is not False]
     if given.get("method") == "finetune" and of_prompts:
         raise ConfigError(
@@ -143,6 +135,18 @@ def parse_arguments(
         return arguments(**{name: value for name, value in values.items() if name in names})
 
     return make(ModelArguments), make(DataArguments), make(PromptTrainingArguments), frozenset(given)
+
+
+def set_what_follows(values: dict[str, Any]) -> None:
+    """Add to the settings that are given those that follow from them, where they are not given too."""
+    if "eval_steps" in values:
+        values.setdefault("evaluation_strategy", "steps")
+    if "logging_steps" in values:
+        values.setdefault("logging_strategy", "steps")
+    if "save_steps" in values:
+        values.setdefault("save_strategy", "steps")
+    if "num_train_epochs" in values:  # so many are asked for; no preset sets it
+        values.setdefault("early_stopping_patience", 0)
 
 
 def _check_self_training(given: dict[str, Any]) -> None:

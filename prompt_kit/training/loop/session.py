@@ -48,6 +48,7 @@ __all__ = [
     "output_folder",
     "parse_arguments",
     "prepare",
+    "start_model",
 ]
 
 logger = logging.getLogger(__name__)
@@ -135,11 +136,7 @@ def prepare(
         dataset = _read_data(
             data_args, args, verbalizer, model_args.calibrate or reads_texts, starts_well
         )  # before the model, which may be large and far away
-        model = _build(_with_template_of_source(model_args), verbalizer, dataset, trained=args.do_train)
-        if model_args.init_prompt_from is not None:
-            _take_prompt(model, model_args.init_prompt_from)
-        if reads_texts and dataset.unlabelled:
-            model.start_from_texts(dataset.unlabelled[:_TEXTS])
+        model = start_model(model_args, verbalizer, dataset, args.do_train, reads_texts)
     report_texts(model.prompt_tokenizer, dataset)
     if data_args.augment or data_args.augmented_file is not None:
         plain = len(dataset.train or ())
@@ -228,6 +225,18 @@ def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -
             f"--calibrate changes the model of {resume}, so its results do not belong beside it; choose another --output_dir"
         )
     return True
+
+
+def start_model(
+    model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset, trained: bool, reads_texts: bool
+) -> TextClassifier:
+    """A new model for `dataset`, whose head is started from its unlabelled texts if it `reads_texts`."""
+    model = _build(_with_template_of_source(model_args), verbalizer, dataset, trained)
+    if model_args.init_prompt_from is not None:
+        _take_prompt(model, model_args.init_prompt_from)
+    if reads_texts and dataset.unlabelled:
+        model.start_from_texts(dataset.unlabelled[:_TEXTS])
+    return model
 
 
 def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset, trained: bool) -> TextClassifier:

@@ -1,0 +1,515 @@
+"""PromptClassifier: the front door. A scikit-learn classifier of texts; Paddle is imported when it is first needed.
+
+clf = PromptClassifier({"news_car": "汽车", "news_sports": "体育"})
+clf.predict(["今晚国足迎战日本队"])                 # zero-shot
+clf.fit(texts, labels, eval_data=(dev_texts, dev_labels)).evaluate(test_texts, test_labels)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+import numpy as np
+
+from prompt_kit.atomic import replace_files
+from prompt_kit.data.columns import check_lengths, read_label_column, read_text_column
+from prompt_kit.data.dataset import Example, read_dataset, read_examples, read_texts
+from prompt_kit.data.lines import PathLike
+from prompt_kit.errors import CheckpointError, ConfigError, DataError, DependencyError
+from prompt_kit.metrics import accuracy_and_f1
+from prompt_kit.prompt.classes import Classes
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.exceptions import NotFittedError
+except ImportError as error:
+    raise DependencyError(
+        "scikit-learn is not installed; PromptClassifier needs the extra 'cpu': "
+        'pip install ".[cpu]" in the clone, or pip install "prompt-kit[cpu]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from prompt_kit.inference.predictor import Predictor
+    from prompt_kit.training.models.base import TextClassifier
+
+CLASSIFIER_FILE = "classifier.json"
+RESULTS_FILE = "all_results.json"
+FORMAT_VERSION = 1
+_OWN = ("labels", "options", "verbose")  # parameters that are no flags of train.py
+
+
+class NotTrainedError(ConfigError, NotFittedError):
+    """The classifier cannot answer before `fit`: it has no labels yet, or its method starts at random."""
+
+
+class PromptClassifier(ClassifierMixin, BaseEstimator):
+    """Classifies texts by a prompt: zero-shot from the label words at once, better after `fit` on a few examples.
+
+    The parameters are the flags of train.py that are used most, by the same names and with the same defaults, and None is
+    "not given"; `options` takes the others. With the same data, parameters and seed the model is train.py's.
+
+    Args:
+        labels: {label: word, or list of words}, in any order; labels may be strings, numbers, anything hashable. Or a list
+            of labels that are their own words, or the path of a label.txt or of the folder that it is in. None: the labels
+            that `fit` sees, as their own words.
+        prompt: a template, or plain words; None chooses one of a few neutral ones.
+        model_name_or_path: folder or PaddleNLP name of a language model; None as train.py chooses.
+        method: `prompt`, or `finetune`, which cannot predict before `fit`.
+        verbalizer: the head: `cosine`, `soft`, `manual` or `prototype`.
+        calibrate: take away what the prompt says of the labels by itself.
+        max_seq_length: longest input in tokens, prompt included.
+        num_train_epochs: epochs; given, so many are trained, without early stopping.
+        learning_rate, ppt_learning_rate: peak rates of the language model, and of prompt and head.
+        per_device_train_batch_size, per_device_eval_batch_size: texts a batch.
+        use_rdrop: two passes with different dropout must agree.
+        early_stopping_patience: evaluations without a better score before training stops.
+        seed: of training.
+        device: `cpu`, `gpu`, `gpu:0`; None: a GPU if there is one.
+        options: {flag of train.py, without the dashes: value}, such as {"soft_encoder": "mlp", "ema_decay": 0.0}.
+        verbose: show progress and what was chosen, on stderr.
+
+    Attributes:
+        classes_: [C] the labels, sorted, as scikit-learn's scorers expect it of the columns of `predict_proba`; the model
+            itself, its folders and its export keep the order in which they were given.
+        model_: the PromptModel or FineTuneModel.
+        results_: what `fit` measured, as all_results.json of train.py has it.
+
+    A mistake in arguments or data is a PromptKitError, which is a ValueError too. `fit` replaces whatever was trained
+    before and leaves nothing in the working directory; device and random states stay the caller's.
+    """
+
+    def __init__(
+        self,
+        labels: Any = None,
+        *,
+        prompt: Optional[str] = None,
+        model_name_or_path: Optional[str] = None,
+        method: str = "prompt",
+        verbalizer: str = "cosine",
+        calibrate: bool = False,
+        max_seq_length: int = 128,
+        num_train_epochs: Optional[float] = None,
+        learning_rate: Optional[float] = None,
+        ppt_learning_rate: Optional[float] = None,
+        per_device_train_batch_size: int = 16,
+        per_device_eval_batch_size: int = 32,
+        use_rdrop: bool = True,
+        early_stopping_patience: Optional[int] = None,
+        seed: int = 42,
+        device: Optional[str] = None,
+        options: Optional[Mapping[str, Any]] = None,
+        verbose: bool = True,
+    ):
+        self.labels = labels
+        self.prompt = prompt
+        self.model_name_or_path = model_name_or_path
+        self.method = method
+        self.verbalizer = verbalizer
+        self.calibrate = calibrate
+        self.max_seq_length = max_seq_length
+        self.num_train_epochs = num_train_epochs
+        self.learning_rate = learning_rate
+        self.ppt_learning_rate = ppt_learning_rate
+        self.per_device_train_batch_size = per_device_train_batch_size
+        self.per_device_eval_batch_size = per_device_eval_batch_size
+        self.use_rdrop = use_rdrop
+        self.early_stopping_patience = early_stopping_patience
+        self.seed = seed
+        self.device = device
+        self.options = options
+        self.verbose = verbose
+
+    # -- training -----------------------------------------------------------------------------------------------------
+
+    def fit(
+        self, X: Any = None, y: Any = None, *, eval_data: Any = None, unlabeled_data: Any = None
+    ) -> PromptClassifier:
+        """Train on texts and their labels, or on a folder as train.py reads it.
+
+        Args:
+            X: texts, in a list, tuple, array or Series; or the path of a folder with train.txt, and label.txt, dev.txt and
+                data.txt if there are any; or None to start from label words and `unlabeled_data` alone.
+            y: a label a text; None with a folder.
+            eval_data: (texts, labels), or the path of a labelled file. The model with the best accuracy on them is kept.
+                Without them a cosine head is started from the examples, which needs no training, and judged by
+                leave-one-out; with `num_train_epochs`, or another head, it is trained to the end and not judged.
+            unlabeled_data: texts without labels, or the path of a file of them, which help the cosine head to start.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            DataError: columns of unequal lengths, empty, or of other things than texts and labels; an unknown label.
+            ConfigError: a parameter is out of range.
+        """
+        with self._at_work():
+            from prompt_kit.training.loop import in_memory
+
+            settings = self._settings()
+            classes, train, dev, unlabelled = self._read(
+                X, y, eval_data, unlabeled_data, in_memory.starts_well(settings)
+            )
+            model, results = in_memory.train(settings, classes.verbalizer, train, dev, unlabelled, bool(self.verbose))
+        self._files = None
+        self._classes, self._model, self.results_ = classes, model, results
+        return self
+
+    def _read(self, X: Any, y: Any, eval_data: Any, unlabeled_data: Any, starts_well: bool) -> tuple:
+        """(classes, training Examples or None, dev Examples or None, unlabelled texts or None)."""
+        if y is None and isinstance(X, (str, os.PathLike)):
+            classes, train, dev, unlabelled = self._read_folder(Path(X), starts_well)
+        elif X is None:
+            if unlabeled_data is None or y is not None:
+                raise DataError("fit needs texts and labels, or a folder; without them at least unlabeled_data")
+            classes, train, dev, unlabelled = Classes.from_labels(self._given_labels()), None, None, None
+        else:
+            if y is None:
+                raise DataError(
+                    f"{type(self).__name__} requires y to be passed, but the target y is None: give every text its label"
+                )
+            texts, labels = read_text_column(X), read_label_column(y)
+            check_lengths(texts, labels)
+            classes = Classes.from_examples(labels) if self.labels is None else Classes.from_labels(self.labels)
+            train, dev, unlabelled = _examples(texts, classes.names_of(labels)), None, None
+        if eval_data is not None:
+            dev = self._read_labelled(eval_data, classes, "eval_data")
+        if isinstance(unlabeled_data, (str, os.PathLike)):
+            unlabelled = read_texts(unlabeled_data, classes.verbalizer.labels)
+        elif unlabeled_data is not None:
+            unlabelled = read_text_column(unlabeled_data, "unlabeled_data")
+        return classes, train, dev, unlabelled
+
+    def _read_folder(self, folder: Path, starts_well: bool) -> tuple:
+        if not folder.is_dir():
+            raise DataError(
+                f"{folder}: no such folder ({folder.absolute()}); fit takes a folder with train.txt, or texts and labels"
+            )
+        classes = Classes.from_labels(folder if self.labels is None else self.labels)
+        only_texts = starts_well and not (folder / "train.txt").exists() and (folder / "data.txt").exists()
+        splits = [*([] if only_texts else ["train"]), "dev", *(["data"] if starts_well or self.calibrate else [])]
+        data = read_dataset(folder, classes.verbalizer, splits, optional=("dev", "data"))
+        return classes, data.train, data.dev, data.unlabelled
+
+    def _read_labelled(self, data: Any, classes: Classes, name: str) -> list[Example]:
+        """(texts, labels), or the path of a file of them."""
+        if isinstance(data, (str, os.PathLike)):
+            return read_examples(data, classes.verbalizer.labels, require_labels=True)
+        if not isinstance(data, Sequence) or len(data) != 2:
+            raise DataError(f"{name}: expected a pair (texts, labels), or the path of a labelled file")
+        texts, labels = read_text_column(data[0], f"{name} texts"), read_label_column(data[1], f"{name} labels")
+        check_lengths(texts, labels, (f"{name} texts", f"{name} labels"))
+        return _examples(texts, classes.names_of(labels, f"{name} labels"))
+
+    # -- prediction ---------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> np.ndarray:
+        """[N] the label of each text, of the type that the labels were given in. Before `fit`: zero-shot.
+
+        Raises NotTrainedError, which is a NotFittedError, where there is nothing to predict with before `fit`.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """[N, C] float64, the probability of each label, in the order of `classes_`."""
+        with self._at_work():
+            from prompt_kit.training.loop.prediction import predict_probabilities
+
+            model = self._get_model()
+            examples = _examples(read_text_column(X), None)
+            probabilities = predict_probabilities(model, examples, self._eval_batch_size())
+        return probabilities[:, self._get_classes().order]
+
+    def evaluate(self, X: Any, y: Any = None) -> dict[str, float]:
+        """{"accuracy", "macro_f1", "loss"} on texts and their labels, or on a labelled file such as data/tnews/test.txt."""
+        classes = self._get_classes()
+        is_file = y is None and isinstance(X, (str, os.PathLike))
+        if y is None and not is_file:
+            raise DataError("evaluate needs labels: evaluate(texts, labels), or the path of a labelled file")
+        examples = self._read_labelled(X if is_file else (X, y), classes, "test")
+        probabilities = self.predict_proba([example.text_a for example in examples])
+        names = [classes.verbalizer.labels[place] for place in classes.order]
+        gold = np.array([names.index(example.label) for example in examples])
+        right = np.maximum(probabilities[np.arange(len(gold)), gold], np.finfo(float).tiny)
+        return {**accuracy_and_f1(probabilities.argmax(axis=1), gold), "loss": float(-np.log(right).mean())}
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """[C] the labels, sorted."""
+        return self._get_classes().array
+
+    @property
+    def model_(self) -> TextClassifier:
+        """The PromptModel or FineTuneModel; before `fit` the zero-shot one."""
+        with self._at_work():
+            return self._get_model()
+
+    # -- folders ------------------------------------------------------------------------------------------------------
+
+    def save(self, folder: PathLike) -> None:
+        """Write the model into a folder that is new, empty or an earlier save; also export.py and train.py open it.
+
+        Raises CheckpointError for another folder, or where nothing can be written.
+        """
+        path = Path(folder)
+        if path.exists() and not path.is_dir():
+            raise CheckpointError(f"{path}: is a file; expected a folder, or a name that is free")
+        if path.is_dir() and any(path.iterdir()) and not (path / CLASSIFIER_FILE).is_file():
+            raise CheckpointError(
+                f"{path} holds something else than a saved classifier ({path.absolute()}); choose another folder"
+            )
+        content = {
+            "format_version": FORMAT_VERSION,
+            "classes": self._get_classes().to_json(),
+            "settings": self._to_json(),
+        }
+        with self._at_work():
+            model = self._get_model()
+            try:
+                with replace_files(path) as staging:
+                    model.save_pretrained(staging)
+                    _write_json(staging / CLASSIFIER_FILE, content)
+                    _write_json(staging / RESULTS_FILE, getattr(self, "results_", {"mode": model.config.mode}))
+            except OSError as error:
+                raise CheckpointError(f"cannot write {path.absolute()}: {error.strerror or error}") from error
+
+    @classmethod
+    def load(cls, folder: PathLike, *, device: Optional[str] = None, verbose: bool = True) -> PromptClassifier:
+        """Open a folder that `save` wrote, or the output_dir of train.py or a checkpoint-N in it. Nothing is unpickled.
+
+        The labels of train.py's folders are strings; settings of training that its folders do not keep have their defaults.
+
+        Raises CheckpointError for a folder that is missing, damaged, or something else.
+        """
+        path = Path(folder)
+        saved = _read_classifier(path)
+        classifier = cls(device=device, verbose=verbose)
+        with classifier._at_work():
+            from prompt_kit.training.models.base import TextClassifier
+
+            model = TextClassifier.from_pretrained(path)
+        if saved is None:
+            classes, settings = Classes.from_labels(model.verbalizer), _settings_of(model)
+        else:
+            classes = Classes.from_json(saved.get("classes"), model.verbalizer, str(path / CLASSIFIER_FILE))
+            settings = saved["settings"]
+        words = model.verbalizer.words
+        settings = {**settings, "labels": {value: list(of) for value, of in zip(classes.values, words)}}
+        try:
+            classifier.set_params(**settings)
+        except ValueError as error:
+            raise CheckpointError(f"{path / CLASSIFIER_FILE} is damaged: {' '.join(str(error).split())}") from error
+        classifier._files = None
+        classifier._classes, classifier._model = classes, model
+        classifier.results_ = _read_json(path / RESULTS_FILE) or {"mode": model.config.mode}
+        return classifier
+
+    def export(self, folder: PathLike, fp16: bool = True, int8_data_dir: Optional[PathLike] = None) -> Predictor:
+        """Write what export.py writes, which needs no Paddle to predict, and open it.
+
+        Args:
+            folder: new, empty or an earlier export.
+            fp16: also write model_fp16.onnx.
+            int8_data_dir: also write model_int8.onnx, made and compared on the texts of this folder (dev.txt, test.txt and
+                data.txt).
+
+        Returns:
+            A Predictor of the folder; its labels are strings.
+
+        Raises BundleError as export.py does.
+        """
+        with self._at_work():
+            from prompt_kit.inference.predictor import Predictor
+            from prompt_kit.training.export.exporter import Int8, export_bundle
+
+            measured = getattr(self, "results_", {})
+            scores = {name: float(value) for name, value in measured.items() if name.endswith(("accuracy", "f1"))}
+            int8 = None if int8_data_dir is None else Int8(int8_data_dir)
+            export_bundle(self._get_model(), folder, scores, fp16, int8)
+            return Predictor(folder)
+
+    # -- scikit-learn -------------------------------------------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._is_trained() or (self.labels is not None and self.method == "prompt")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, True, False
+        tags.requires_fit = self.labels is None or self.method != "prompt"
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle, joblib and deepcopy: the files that `save` would write, as bytes."""
+        state = {**super().__getstate__()}
+        state.pop("_zero_shot", None)
+        if state.pop("_model", None) is not None:
+            with tempfile.TemporaryDirectory(prefix="prompt-kit-") as folder, self._at_work():
+                self._model.save_pretrained(folder)
+                state["_files"] = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+        return state
+
+    # -- state --------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Paddle on the device asked for, and the log as loud as asked for; the caller's own state afterwards."""
+        from prompt_kit.training.loop.in_memory import borrowed, told
+
+        with borrowed(self.device), told(bool(self.verbose)):
+            yield
+
+    def _settings(self) -> dict[str, Any]:
+        """The flags of train.py that are given."""
+        from prompt_kit.training.loop.in_memory import check_settings
+
+        given = {name: value for name, value in self.get_params(deep=False).items() if name not in _OWN}
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.options is not None and not isinstance(self.options, Mapping):
+            raise ConfigError(f"options: expected a dictionary of flags and values, got {self.options!r}")
+        twice = [name for name in self.options or () if name in self.get_params(deep=False)]
+        if twice:
+            raise ConfigError(f"options: {twice[0]!r} is a parameter of its own; give it there")
+        given = {**given, **(self.options or {})}
+        # grids are made of numpy's numbers
+        given = {name: value.item() if isinstance(value, np.generic) else value for name, value in given.items()}
+        if isinstance(given.get("model_name_or_path"), os.PathLike):
+            given["model_name_or_path"] = os.fspath(given["model_name_or_path"])
+        check_settings(given)
+        return given
+
+    def _is_trained(self) -> bool:
+        return getattr(self, "_model", None) is not None or getattr(self, "_files", None) is not None
+
+    def _given_labels(self) -> Any:
+        if self.labels is None:
+            raise NotTrainedError(
+                f"this {type(self).__name__} has no labels yet: call fit with texts and labels, or give it labels to predict "
+                "zero-shot"
+            )
+        return self.labels
+
+    def _get_classes(self) -> Classes:
+        if self._is_trained():
+            return self._classes
+        return Classes.from_labels(self._given_labels())
+
+    def _get_model(self) -> TextClassifier:
+        """The trained model, read from the bytes of a pickle where it came in one; else the zero-shot one."""
+        if getattr(self, "_model", None) is not None:
+            return self._model
+        if getattr(self, "_files", None) is not None:
+            from prompt_kit.training.models.base import TextClassifier
+
+            with tempfile.TemporaryDirectory(prefix="prompt-kit-") as folder:
+                for name, content in self._files.items():
+                    (Path(folder) / os.path.basename(name)).write_bytes(content)
+                self._model = TextClassifier.from_pretrained(folder)
+            self._files = None
+            return self._model
+        return self._start_zero_shot()
+
+    def _start_zero_shot(self) -> TextClassifier:
+        classes = Classes.from_labels(self._given_labels())
+        if self.method == "finetune":
+            raise NotTrainedError(
+                f"this {type(self).__name__} with method='finetune' starts at random: call fit before it predicts"
+            )
+        from prompt_kit.training.loop.in_memory import start
+
+        settings = self._settings()
+        key = (classes, repr(sorted(settings.items(), key=lambda item: item[0])))
+        held = getattr(self, "_zero_shot", None)
+        if held is None or held[0] != key:
+            self._zero_shot = (key, start(settings, classes.verbalizer))
+        return self._zero_shot[1]
+
+    def _eval_batch_size(self) -> int:
+        size = self.per_device_eval_batch_size
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
+            raise ConfigError(f"per_device_eval_batch_size must be a whole number of 1 or more, got {size!r}")
+        return int(size)
+
+    def _to_json(self) -> dict[str, Any]:
+        """The parameters that a folder keeps: not the labels, which have a place of their own, nor what a machine or a
+        person chooses, nor leave to unpickle, which no file may give."""
+        given = {
+            name: value for name, value in self.get_params(deep=False).items() if name not in ("labels", "verbose")
+        }
+        given = {name: value for name, value in given.items() if name != "device" and value is not None}
+        if self.options is not None:
+            given["options"] = {name: value for name, value in self.options.items() if name != "trust_pickle"}
+        return json.loads(json.dumps(given, default=_plain))
+
+
+def _examples(texts: Sequence[str], names: Optional[Sequence[str]]) -> list[Example]:
+    return [Example(text, name) for text, name in zip(texts, names or [None] * len(texts))]
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a parameter."""
+    return (
+        value.item()
+        if isinstance(value, np.generic)
+        else os.fspath(value)
+        if isinstance(value, os.PathLike)
+        else str(value)
+    )
+
+
+def _settings_of(model: TextClassifier) -> dict[str, Any]:
+    """The parameters that a folder of train.py tells of."""
+    settings = {
+        "method": model.method,
+        "model_name_or_path": model.config.base_model,
+        "max_seq_length": model.prompt_tokenizer.max_seq_length,
+    }
+    if model.method == "prompt":
+        calibrated = model.config.calibration is not None
+        settings.update(prompt=str(model.template), verbalizer=model.config.head, calibrate=calibrated)
+    return settings
+
+
+def _read_classifier(folder: Path) -> Optional[dict[str, Any]]:
+    """classifier.json of a folder, checked; None if it has none."""
+    if any((folder / name).is_file() for name in ("model.onnx", "model.pdiparams")):
+        raise CheckpointError(
+            f"{folder.absolute()} is an exported folder, which Predictor opens; load takes the folder that it was made from"
+        )
+    path = folder / CLASSIFIER_FILE
+    if not path.is_file():
+        return None
+    saved = _read_json(path)
+    settings = None if saved is None else saved.get("settings")
+    if not isinstance(settings, dict) or "labels" in settings:
+        raise CheckpointError(f"{path.absolute()} is damaged; copy the folder again")
+    if saved.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path.absolute()} has format {saved.get('format_version')!r}, but this prompt-kit reads {FORMAT_VERSION}; use "
+            "the prompt-kit that wrote it"
+        )
+    if "trust_pickle" in (settings.get("options") or {}):
+        raise CheckpointError(f"{path.absolute()} asks for trust_pickle, which no file may; take it out")
+    return saved
+
+
+def _read_json(path: Path) -> Optional[dict[str, Any]]:
+    """A JSON object; None where there is none that can be read."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            content = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=2)
+        file.write("\n")
