@@ -1,4 +1,11 @@
-"""The exceptions of prompt-kit: one family, which a script turns into one line and exit code 2."""
+"""The exceptions of prompt-kit: one family, which a script turns into one line and exit code 2.
+
+`shown` writes a user's text or value into such a message, so that no message is longer than a few lines of a terminal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
 
 
 class PromptKitError(ValueError):
@@ -38,4 +45,13 @@ class DependencyError(PromptKitError):
 
 
 class OutputError(PromptKitError):
-    """A file cannot be written: the disk is full, or its folder closed."""
+    """What was computed cannot be written: a full disk, a closed or broken place to write to."""
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """`repr(value)` of at most about `most` characters, on one line: what is longer ends with an ellipsis."""
+    if isinstance(value, str):
+        text = repr(value if len(value) <= most else value[:most] + "…")
+        return text if len(text) <= 2 * most else f"{text[: 2 * most]}…'"  # control characters are spelled
+    text = repr(value)
+    return text if len(text) <= most else text[:most] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from prompt_kit.cli import predict_table
 from prompt_kit.cli.parser import ArgumentParser, typed
-from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.data.encoding import command
+from prompt_kit.data.texts import is_empty
+from prompt_kit.errors import ConfigError, DataError, OutputError, shown
 
 if TYPE_CHECKING:
     from prompt_kit.inference.output_file import OutputFile
@@ -48,7 +51,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "infer.py") -> None:
     if output is None:
         show, at_once = FORMATS[args.output_format], args.batch_size == 1
         for prediction in predictions:
-            print(show(prediction), flush=at_once)
+            print_line(show(prediction), at_once)
     else:
         write(predictions, args, output)
 
@@ -83,18 +86,42 @@ def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Nam
         help="what computes on a CPU; auto: the faster of those that are installed (default: auto)")  # fmt: skip
     add("--use_fp16", action="store_true", help="the same as --precision fp16")
     add("--model_name_or_path", metavar="NAME", help="accepted as in PaddleNLP's example, and not needed")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    args.text = None if args.text is None else [as_utf8(text, number) for number, text in enumerate(args.text, start=1)]
+    return args
+
+
+def as_utf8(text: str, number: int) -> str:
+    """A text of the command line, whose bytes are UTF-8 whatever the locale; DataError where they are not."""
+    if not any(
+        "\udc80" <= char <= "\udcff" for char in text
+    ):  # how Python shows bytes that the locale has no letter for
+        return text
+    raw = os.fsencode(text)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        raise DataError(
+            f"--text:{number}: not UTF-8: byte 0x{raw[problem.start]:02x} at byte offset {problem.start} of the text; the "
+            "terminal or script sends another encoding, perhaps GBK: set it to UTF-8, or pipe the text: "
+            f"{command('iconv -f GB18030 -t UTF-8', '<stdin>')}"
+        ) from None
 
 
 def check_input(args: argparse.Namespace) -> None:
     """Refuse flags that contradict each other, and no input at all, before the model is loaded."""
     if args.top_k > 1 and args.output_format == "label":
         raise ConfigError(f"--top_k {args.top_k} has no place in one label a line; add --output_format tsv or jsonl")
+    for flag in ("model_path_prefix", "data_dir", "output_file"):
+        if getattr(args, flag) == "":
+            raise ConfigError(f"--{flag} is given, but empty (a variable without a value?); give a path")
     if args.text is not None and args.data_dir is not None:
         raise ConfigError("--text and --data_dir are both given; give one of them")
     for number, text in enumerate(args.text or (), start=1):
-        if not text.strip():
-            raise DataError(f"--text: text {number} is empty, expected some words")
+        if is_empty(text):
+            raise DataError(f"--text: text {number} is empty ({shown(text)}), expected some words")
+    if sys.stdout is None and args.output_file is None:
+        raise ConfigError("stdout is closed, so there is no place for the labels; open it, or add --output_file PATH")
     if args.text is None and args.data_dir is None and (sys.stdin is None or sys.stdin.isatty()):
         raise ConfigError(
             "no input: give --data_dir data/tnews (its data.txt is read), or --text 今晚国足迎战日本队, "
@@ -141,6 +168,11 @@ def predict(
     from prompt_kit.inference.predictor import window_size
 
     done = output.place.lines if output else 0
+    if done and args.output_format == "tsv" and any("\n" in text for text in args.text or ()):
+        raise ConfigError(
+            "--resume counts lines, but a text of --text has a line break, so that its row has several; use --output_format "
+            "jsonl, or --overwrite to start again"
+        )
     window = window_size(args.batch_size)
     skipped = max(done - 1, 0) // window * window
     predictions = predictor.predict_stream(islice(texts, skipped, None), args.batch_size, args.top_k)
@@ -165,10 +197,26 @@ def write(predictions: Iterable[Prediction], args: argparse.Namespace, output: O
             output.write(show(prediction))
             if number % window == 0:
                 output.flush()
-    except BaseException:
-        output.flush()  # what is done need not be done again
+    except OutputError:
         raise
-    output.close()
+    except BaseException:
+        with contextlib.suppress(OutputError):
+            output.flush()  # what is done need not be done again
+        raise
+    else:
+        output.close()
+    finally:
+        output.release()
+
+
+def print_line(line: str, at_once: bool) -> None:
+    """Print to stdout; OutputError when it takes no more, as on a full disk."""
+    try:
+        print(line, flush=at_once)
+    except BrokenPipeError:  # the reader has what it wanted
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write to stdout: {error.strerror or error}") from None
 
 
 def load(args: argparse.Namespace) -> Predictor:
@@ -203,11 +251,11 @@ def count(predictions: Iterable[Prediction], predictor: Predictor, prog: str, to
     """Pass the predictions on; on a terminal, a running count and at the end the speed, on stderr."""
     watched = sys.stderr is not None and sys.stderr.isatty()
     done, start = 0, time.perf_counter()
-    shown = start
+    told = start
     for done, prediction in enumerate(predictions, start=1):
         yield prediction
-        if watched and time.perf_counter() - shown > 0.5 and (to_file or not sys.stdout.isatty()):
-            shown = time.perf_counter()
+        if watched and time.perf_counter() - told > 0.5 and (to_file or not sys.stdout.isatty()):
+            told = time.perf_counter()
             print(f"\r{done} texts", end="", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - start
     if watched and seconds >= 1:  # the speed of a handful of texts says nothing
@@ -226,9 +274,10 @@ def _without_numbers(line: str) -> str:
 
 
 def _tsv(prediction: Prediction) -> str:
-    text = " ".join(prediction.text.split())  # a tab in the text would look like a further column
-    columns = [f"{label}\t{probability:.6f}" for label, probability in prediction.top]
-    return "\t".join([text, *columns])
+    from prompt_kit.inference.table import table_row
+
+    columns = [field for label, probability in prediction.top for field in (label, f"{probability:.6f}")]
+    return table_row([prediction.text, *columns])
 
 
 def _jsonl(prediction: Prediction) -> str:

@@ -6,18 +6,20 @@ A file is labelled or it is not: mixed is an error, because a forgotten label mu
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import logging
 import os
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Optional, TextIO, Union
 
+from prompt_kit.data.encoding import command
+from prompt_kit.data.layout import labelled_otherwise, list_names, no_tab, not_a_text, too_many_columns, wrong_label
 from prompt_kit.data.lines import PathLike, number_lines, read_lines
-from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.data.texts import is_empty
+from prompt_kit.errors import ConfigError, DataError, shown
 
 if TYPE_CHECKING:
     from prompt_kit.prompt.verbalizer import Verbalizer
@@ -26,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "dev", "test", "data")
 OPTIONAL_SPLITS = ("test", "data")
-_SHOWN = 20  # labels listed in a message: a label.txt of hundreds must not fill the screen
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,11 @@ class Dataset:
 def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_labels: bool = False) -> list[Example]:
     """Read a file whose lines are all labelled or all unlabelled.
 
-    With `labels`, a file counts as labelled when a line ends with a tab and a known label, or when every line has a
-    tab. `labels=None` takes every line as text, tabs included. `require_labels` is for train.txt and dev.txt.
-    Raises DataError with file:line for a missing tab, an unknown label, an empty text, and mixed lines.
+    With `labels`, a file counts as labelled when a line ends with a tab and a known label, or when most lines have a
+    tab; one that has its labels in another layout is an error. `labels=None` takes every line as text, tabs included.
+    `require_labels` is for train.txt and dev.txt.
+    Raises DataError with file:line for a missing tab, an unknown label, an empty text, mixed lines, and what
+    `unlabelled` raises for a file of texts alone.
     """
     name = os.fspath(path)
     rows = [(number, line, *_split(line)) for number, line in read_lines(path)]
@@ -66,27 +69,29 @@ def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_label
     known = set(labels)
     labelled = [number for number, _, _, label in rows if label in known]
     bare = [(number, line) for number, line, _, label in rows if label is None]
-    if not require_labels and not labelled and bare:
-        return [Example(line.strip()) for _, line, _, _ in rows]  # a tab here and there is part of the text
+    if not require_labels and not labelled and 2 * len(bare) >= len(rows):  # a tab here and there is part of the text
+        place = labelled_otherwise((line for _, line, _, _ in rows), known)
+        if place is not None:
+            number, line = rows[place][:2]
+            raise DataError(f"{name}:{number}: {no_tab(line, known)}")
+        return [Example(text) for text in unlabelled(((number, line) for number, line, _, _ in rows), name, labels)]
     if bare:
         number, line = bare[0]
         if require_labels:
-            raise DataError(f"{name}:{number}: {_no_tab(line, known)}")
+            raise DataError(f"{name}:{number}: {no_tab(line, known)}")
+        other = labelled[0] if labelled else next(number for number, _, _, label in rows if label is not None)
         raise DataError(
-            f"{name}:{number}: no label, but line {labelled[0]} has one; "
-            "label every line (text<TAB>label) or none of them"
+            f"{name}:{number}: no label, but line {other} has one; label every line (text<TAB>label) or none of them"
         )
     for number, line, text, label in rows:
-        if label not in known:
-            raise DataError(f"{name}:{number}: {_unknown(label or '', labels)}")
         if "\t" in (text or ""):
-            columns = ", ".join(repr(one if len(one) <= 20 else one[:20] + "…") for one in line.split("\t")[:5])
+            raise DataError(f"{name}:{number}: {too_many_columns(line)}")
+        if label not in known:
+            raise DataError(f"{name}:{number}: {wrong_label(text or '', label or '', labels, known, number)}")
+        if is_empty(text or ""):
             raise DataError(
-                f"{name}:{number}: {line.count(chr(9)) + 1} columns ({columns}), expected two, text<TAB>label; leave out the "
-                "others, or write spaces for the tabs of a text"
+                f"{name}:{number}: empty text before the tab, expected text<TAB>label; got label {shown(label)}"
             )
-        if not text:
-            raise DataError(f"{name}:{number}: empty text before the tab, expected text<TAB>label; got label {label!r}")
     return [Example(text or "", label) for _, _, text, label in rows]
 
 
@@ -101,16 +106,23 @@ def iter_texts(stream: Union[BinaryIO, TextIO], name: str = "<stdin>", labels: I
 
 
 def unlabelled(lines: Iterable[tuple[int, str]], name: str, labels: Iterable[str]) -> Iterator[str]:
-    """The texts of numbered lines. DataError for a labelled one, whose label would become part of the text."""
+    """The texts of numbered lines. DataError for a line that is no text alone: it would be answered, wrongly.
+
+    That is a line with a label in a column of its own, a JSON object, and lines that are numbered in a first column.
+    """
     known = set(labels)
+    last = None  # the number before the tab of the line before
     for number, line in lines:
-        _, tab, end = line.rstrip().rpartition("\t")  # a tab after the label hides no label
-        if tab and end.strip() in known:
-            cut = "cut -f1" if name.startswith("<") else f"cut -f1 {name} > texts.txt"
+        if problem := not_a_text(line, known):
+            raise DataError(f"{name}:{number}: {problem}{_cut_off(line, name, known)}")
+        lead, tab, _ = line.partition("\t")
+        count = int(lead) if tab and lead.isascii() and lead.isdigit() and len(lead) < 16 else None
+        if count is not None and last is not None and count == last + 1:
             raise DataError(
-                f"{name}:{number}: ends with the label {end.strip()!r}, expected texts alone; cut the labels off, for "
-                f"example: {cut}"
+                f"{name}:{number}: the lines are numbered ({last}, {count}), expected texts alone; cut the numbers off, for "
+                f"example: {command('cut -f2-', name)}"
             )
+        last = count
         yield line.strip()
 
 
@@ -126,7 +138,7 @@ def read_dataset(
     """
     unknown = [split for split in splits if split not in SPLITS]
     if unknown:
-        raise ConfigError(f"unknown split {unknown[0]!r}, expected some of {', '.join(SPLITS)}")
+        raise ConfigError(f"unknown split {shown(unknown[0])}, expected some of {', '.join(SPLITS)}")
     root = Path(folder)
     if not root.is_dir():
         found = "is a file" if root.exists() else "is not there"
@@ -148,7 +160,7 @@ def read_dataset(
         present = {example.label for example in read["train"]}
         absent = [label for label in verbalizer.labels if label not in present]
         if absent:
-            logger.warning("%s: no example of %d label(s): %s", root / "train.txt", len(absent), _listed(absent))
+            logger.warning("%s: no example of %d label(s): %s", root / "train.txt", len(absent), list_names(absent))
     return Dataset(folder=root, files=tuple(files), **read)
 
 
@@ -165,11 +177,13 @@ def sample_few_shot(
     places: dict = {label: [] for label in labels or ()}
     for place, example in enumerate(examples):
         if example.label is None:
-            raise DataError(f"example {place + 1} has no label ({example.text_a!r}); few-shot sampling needs labels")
+            raise DataError(
+                f"example {place + 1} has no label ({shown(example.text_a)}); few-shot sampling needs labels"
+            )
         places.setdefault(example.label, []).append(place)
     short = [f"{label} ({len(found)})" for label, found in places.items() if len(found) < shots]
     if short:
-        raise DataError(f"{shots} shots a class were asked for, but too few for {_listed(short)}; use fewer shots")
+        raise DataError(f"{shots} shots a class were asked for, but too few for {list_names(short)}; use fewer shots")
     kept = []
     for label, found in places.items():
         # Only random() is promised to give the same numbers in every Python version; random.sample is not.
@@ -201,21 +215,12 @@ def _split(line: str) -> tuple[Optional[str], Optional[str]]:
     return (text.strip(), label.strip()) if tab else (None, None)
 
 
-def _no_tab(line: str, known: set[str]) -> str:
-    last = line.split()[-1]
-    if last in known:
-        return f"no tab, expected text<TAB>label; {last!r} stands after a space: put a tab there"
-    shown = line if len(line) <= 30 else line[:30] + "…"
-    return f"no tab, expected text<TAB>label, got {shown!r}; add the label after a tab"
-
-
-def _unknown(label: str, labels: Sequence[str]) -> str:
-    near = difflib.get_close_matches(label, labels, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    found = f"unknown label {label!r}" if label else "no label after the tab"
-    return f"{found}; {hint}expected one of the {len(labels)} labels of label.txt: {_listed(labels)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def _cut_off(line: str, name: str, known: Set[str]) -> str:
+    """How to take the labels out of a file of columns; "" for a line without any."""
+    columns = [column.strip() for column in line.split("\t")]
+    if len(columns) < 2 or known.isdisjoint(columns):
+        return ""
+    if name.startswith("--"):
+        return "; leave the label out"
+    fields = "2-" if columns[0] in known else "1"
+    return f"; cut the labels off, for example: {command(f'cut -f{fields}', name)}"

@@ -6,15 +6,17 @@ without its end; that one is cut off and written again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Optional
+from typing import Any, Optional
 
 from prompt_kit.data.lines import PathLike
-from prompt_kit.errors import ConfigError
+from prompt_kit.errors import ConfigError, OutputError
 
 _BLOCK = 1 << 20
 _SYNC_SECONDS = 1.0  # what a power cut may cost; every sync waits for the disk
@@ -36,7 +38,8 @@ class OutputFile:
     overwrite  start again though there is a file
 
     Raises ConfigError when there is a file and neither is given, when both are, when `path` is no place for a file,
-    and, on the first `write`, when another process is writing there.
+    and, on the first `write`, when another process is writing there. OutputError when the disk takes no more: the file
+    then ends with the last line that it took whole.
     """
 
     def __init__(self, path: PathLike, resume: bool = False, overwrite: bool = False):
@@ -53,39 +56,58 @@ class OutputFile:
                 f"{self.path} is there already; add --resume to go on with it, or --overwrite to start again"
             )
         self.place = find_place(self.path) if there and resume else Place()
-        self._stream: Optional[BinaryIO] = None
+        self._stream: Optional[FileIO] = None  # without a buffer of its own, which would be written again at the end
+        self._waiting = bytearray()
         self._synced = 0.0
 
     def write(self, line: str) -> None:
         """Add one line, which must not contain a line break. It may stay in memory until `flush`."""
-        stream = self._stream or self._open()
-        stream.write(line.encode("utf-8", errors="surrogateescape") + b"\n")
+        if self._stream is None:
+            self._open()
+        self._waiting += line.encode("utf-8", errors="surrogateescape") + b"\n"
+        if len(self._waiting) >= _BLOCK:
+            self.flush()
 
     def flush(self, sync: bool = False) -> None:
         """Hand all lines to the system, where they survive this process; with `sync`, or each second, to the disk."""
         if self._stream is None:
             return
-        self._stream.flush()
-        if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
-            os.fsync(self._stream.fileno())
-            self._synced = time.monotonic()
+        try:
+            while self._waiting:
+                del self._waiting[: self._stream.write(self._waiting)]
+            if sync or time.monotonic() - self._synced > _SYNC_SECONDS:
+                os.fsync(self._stream.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            self._waiting.clear()
+            with contextlib.suppress(OSError, ConfigError):
+                self._stream.truncate(find_place(self.path).size)  # not half of a line
+            raise OutputError(
+                f"cannot write {self.path}: {error.strerror or error}; make room, and add --resume to go on behind the lines "
+                "that are there"
+            ) from None
 
     def close(self) -> None:
         """Flush, sync and close; an output without any line is an empty file."""
-        stream = self._stream or self._open()
+        if self._stream is None:
+            self._open()
         self.flush(sync=True)
-        stream.close()
+        self._stream.close()
 
-    def _open(self) -> BinaryIO:
+    def release(self) -> None:
+        """Close the file, if it is open, as it is: another run may write it from now on."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def _open(self) -> None:
         try:
-            self._stream = open(self.path, "r+b" if self.path.exists() else "xb")
+            self._stream = open(self.path, "r+b" if self.path.exists() else "xb", buffering=0)
         except OSError as error:
             raise ConfigError(f"cannot write {self.path}: {error.strerror or error}") from None
         _lock(self._stream, self.path)
         self._stream.truncate(self.place.size)
         self._stream.seek(self.place.size)
         self._synced = time.monotonic()
-        return self._stream
 
 
 def find_place(path: PathLike) -> Place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,24 +9,27 @@ import numpy as np
 
 from prompt_kit.atomic import replace_file
 from prompt_kit.data.dataset import Example
+from prompt_kit.inference.table import table_row
 from prompt_kit.metrics import BadCase
 
 
 def write_prediction_table(
     path: Path, examples: Sequence[Example], probabilities: np.ndarray, labels: Sequence[str]
 ) -> None:
-    """Write a tab-separated file with a header; `probabilities` is [N, C], and gold is empty for unlabelled examples."""
+    """Write a tab-separated file with a header; `probabilities` is [N, C], and gold is empty for unlabelled examples.
+
+    table.py says how fields are quoted.
+    """
     with replace_file(path) as staging, open(staging, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(["text", "label", "probability", "gold"])
+        file.write(table_row(["text", "label", "probability", "gold"]) + "\n")
         for example, label, row in zip(examples, probabilities.argmax(axis=-1), probabilities):
-            writer.writerow([example.text_a, labels[label], f"{row[label]:.6f}", example.label or ""])
+            fields = [example.text_a, labels[label], f"{row[label]:.6f}", example.label or ""]
+            file.write(table_row(fields) + "\n")
 
 
 def write_bad_cases(path: Path, cases: Sequence[BadCase]) -> None:
     """Write a tab-separated file with a header: what was predicted, with its probability, and what is right."""
     with replace_file(path) as staging, open(staging, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(["text", "predicted", "probability", "gold"])
+        file.write(table_row(["text", "predicted", "probability", "gold"]) + "\n")
         for case in cases:
-            writer.writerow([case.text, case.predicted, f"{case.probability:.6f}", case.gold])
+            file.write(table_row([case.text, case.predicted, f"{case.probability:.6f}", case.gold]) + "\n")

@@ -7,17 +7,20 @@ predictor.predict(["今晚国足迎战日本队"])[0].label
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from numbers import Integral
 from typing import Any, Optional, Union
 
 import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.data.lines import PathLike
-from prompt_kit.errors import ConfigError
+from prompt_kit.data.texts import is_empty
+from prompt_kit.errors import ConfigError, DataError, shown
 from prompt_kit.inference.bundle import bundle_folder
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines.choice import ENGINES
@@ -31,6 +34,10 @@ logger = logging.getLogger(__name__)
 DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("auto", "fp32", "fp16", "int8", "bf16")
 WINDOW = 64  # batches whose texts are sorted by length together: less padding, and still little memory
+MOST_READ_AHEAD = MOST_IN_BATCH = 1 << 16  # texts
+MOST_THREADS = max(
+    256, os.cpu_count() or 1
+)  # more than a machine has CPUs make it slower, and many more end the process
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,10 @@ class Predictor:
             raise ConfigError("bf16 and engine openvino are for CPUs: use device cpu, or precision fp16 on the GPU")
         if precision == "bf16" and engine == "onnxruntime":
             raise ConfigError("onnxruntime has no bf16 on a CPU: use engine openvino, or precision fp32 or int8")
-        _check_number("device_id", device_id, 0)
-        _check_number("num_threads", num_threads, 1)
+        device_id = _check_number("device_id", device_id, 0)
+        num_threads = None if num_threads is None else _check_number("num_threads", num_threads, 1, MOST_THREADS)
+        if max_seq_length is not None:
+            max_seq_length = _check_number("max_seq_length", max_seq_length, 1)
         self.folder = bundle_folder(path)
         self.config, parts = read_models(self.folder)
         longest = max(part.config.max_seq_length for part in parts)
@@ -111,7 +120,10 @@ class Predictor:
             logger.warning(notice)
 
     def predict(self, texts: Sequence[Union[str, Example]], batch_size: int = 32, top_k: int = 1) -> list[Prediction]:
-        """Predictions in the order of the texts; an Example for a template that reads text_b too."""
+        """Predictions in the order of the texts; an Example for a template that reads text_b too.
+
+        Raises DataError, which names the place from 1, for an empty text and for what is no text.
+        """
         if isinstance(texts, str):
             raise ConfigError("predict takes a list of texts; for one text write predict([text])")
         return list(self.predict_stream(texts, batch_size, top_k))
@@ -122,25 +134,51 @@ class Predictor:
         """Predictions one by one, in the order of the texts, in bounded memory however many there are.
 
         Texts are read ahead 64 batches at a time and sorted by length among these; with batch_size 1 none are, so
-        each text is answered as it comes.
+        each text is answered as it comes. What is wrong with a text is raised after the answers of those before it.
         """
-        window_size(batch_size)  # a mistake surfaces at this call, not at the first text
-        _check_number("top_k", top_k, 1)
+        batch_size = _batch_size(batch_size)  # a mistake surfaces at this call, not at the first text
+        top_k = _check_number("top_k", top_k, 1)
+        if not isinstance(texts, Iterable):
+            raise ConfigError(f"expected texts, such as a list of strings, got {type(texts).__name__}")
         if top_k > len(self.labels):
             raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")
         return self._stream(iter(texts), batch_size, top_k)
 
     def _stream(self, texts: Iterator[Union[str, Example]], batch_size: int, top_k: int) -> Iterator[Prediction]:
-        window = window_size(batch_size)
-        while True:
-            examples = [Example(text) if isinstance(text, str) else text for text in islice(texts, window)]
-            if not examples:
+        window, done, problem = window_size(batch_size), 0, None
+        while problem is None:
+            examples, problem = _read(texts, window, done)
+            if not examples and problem is None:
                 return
-            probabilities = self.probabilities(examples, batch_size)
-            best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-            for example, row, columns in zip(examples, probabilities, best):
-                top = tuple((self.labels[column], float(row[column])) for column in columns)
-                yield Prediction(example.text_a, *top[0], top)
+            try:
+                answers = self._answers(examples, batch_size, top_k)
+            except DataError:  # a text that the template refuses, such as one that it may not cut
+                accepted, problem = self._accepted(examples, done)
+                answers = self._answers(examples[:accepted], batch_size, top_k)
+            yield from answers
+            done += len(examples)
+        raise problem
+
+    def _answers(self, examples: Sequence[Example], batch_size: int, top_k: int) -> list[Prediction]:
+        if not examples:
+            return []
+        probabilities = self.probabilities(examples, batch_size)
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+        answers = []
+        for example, row, columns in zip(examples, probabilities, best):
+            top = tuple((self.labels[column], float(row[column])) for column in columns)
+            answers.append(Prediction(example.text_a, *top[0], top))
+        return answers
+
+    def _accepted(self, examples: Sequence[Example], done: int) -> tuple[int, DataError]:
+        """How many examples come before the first that is refused, and why that is."""
+        for place, example in enumerate(examples):
+            try:
+                for model in self.models:
+                    model.prompt_tokenizer.encode(example)
+            except DataError as error:
+                return place, DataError(f"text {done + place + 1}: {error}")
+        raise AssertionError("a batch was refused, but none of its texts is")
 
     def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray:
         """[N, C] float64, label probabilities in the order of the examples and of `labels`."""
@@ -197,17 +235,49 @@ class Predictor:
 
 def window_size(batch_size: int) -> int:
     """How many texts `Predictor.predict_stream` reads before it answers the first of them; ConfigError below 1."""
-    _check_number("batch_size", batch_size, 1)
-    return 1 if batch_size == 1 else batch_size * WINDOW
+    batch_size = _batch_size(batch_size)
+    return 1 if batch_size == 1 else max(batch_size, min(batch_size * WINDOW, MOST_READ_AHEAD))
+
+
+def _read(texts: Iterator[Any], most: int, done: int) -> tuple[list[Example], Optional[Exception]]:
+    """Up to `most` examples, and what is wrong with the text behind them; `done` texts were read before."""
+    examples: list[Example] = []
+    try:
+        for text in islice(texts, most):
+            examples.append(_example(text, done + len(examples) + 1))
+    except Exception as problem:  # also of the caller's iterator; what came before it is answered
+        return examples, problem
+    return examples, None
+
+
+def _example(text: Any, number: int) -> Example:
+    example = text if isinstance(text, Example) else Example(text)
+    parts = [part for part in (example.text_a, example.text_b) if part is not None]
+    wrong = [part for part in parts if not isinstance(part, str)]
+    if wrong or not parts:
+        got = wrong[0] if wrong else None
+        raise DataError(f"text {number}: expected a string or an Example, got {type(got).__name__}: {shown(got)}")
+    if is_empty("".join(parts)):
+        raise DataError(f"text {number} is empty ({shown(''.join(parts))}), expected some words")
+    return example
+
+
+def _batch_size(value: Any) -> int:
+    return _check_number("batch_size", value, 1, MOST_IN_BATCH)
 
 
 def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
-        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}")
 
 
-def _check_number(name: str, value: Any, least: int) -> None:
-    if value is None and name == "num_threads":
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ConfigError(f"{name} must be a whole number of {least} or more, got {value!r}")
+def _check_number(name: str, value: Any, least: int, most: Optional[int] = None) -> int:
+    """`value` as an int, of whatever whole type (numpy's too); ConfigError out of its range."""
+    if (
+        isinstance(value, Integral)
+        and not isinstance(value, bool)
+        and least <= value <= (value if most is None else most)
+    ):
+        return int(value)
+    expected = f"of {least} or more" if most is None else f"from {least} to {most}"
+    raise ConfigError(f"{name} must be a whole number {expected}, got {shown(value)}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from toy_bundle import write_toy_bundle
@@ -76,14 +78,15 @@ def test_labelled_lines_are_refused_wherever_they_come_from(capsys, bundle, data
     ):
         with pytest.raises(DataError, match="ends with the label 'car', expected texts alone") as caught:
             labels(capsys, bundle, *arguments)
-        assert str(caught.value).startswith(f"{where}: ") and "cut -f1" in str(caught.value)
+        assert str(caught.value).startswith(f"{where}: ")
+        assert ("leave the label out" if where == "--text:2" else "cut -f1") in str(caught.value)
 
 
 def test_tsv(capsys, bundle):
     rows = [
         row.split("\t") for row in labels(capsys, bundle, "--text", "车\t股", "--output_format", "tsv", "--top_k", "2")
     ]
-    assert rows == [["车 股", "car", "0.705385", "finance", "0.259496"]]  # e^3 / (e^3 + e^2 + 1), e^2 / …
+    assert rows == [['"车', '股"', "car", "0.705385", "finance", "0.259496"]]  # e^3 / (e^3 + e^2 + 1), e^2 / …
 
 
 def test_jsonl(capsys, bundle):
@@ -250,3 +253,129 @@ def test_memory_does_not_grow_with_the_input(root, tmp_path, bundle):
             assert sum(1 for _ in stream) == lines
         peaks.append(usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
     assert peaks[1] < peaks[0] + 15, f"peaks in MiB: {peaks}"  # 45,000 texts with their tokens would be 50 and more
+
+
+# --- a mistake in the middle ---
+
+
+@pytest.mark.parametrize("batch_size", ["1", "2", "32"])
+@pytest.mark.parametrize("bad", [b"", b"\xb9", "\u200b".encode(), "车\tcar".encode(), b'{"text": "x"}'])
+def test_the_lines_before_a_bad_one_are_answered(capsys, bundle, tmp_path, monkeypatch, bad, batch_size):
+    lines = [*["球队".encode()] * 5, "车".encode(), bad, "股票".encode()]
+    (tmp_path / "data.txt").write_bytes(b"\n".join(lines))
+    arguments = ["--model_path_prefix", str(bundle), "--device", "cpu", "--batch_size", batch_size]
+    pipe(monkeypatch, b"\n".join(lines))
+    with pytest.raises(DataError, match="^<stdin>:7: "):
+        infer.main(arguments)
+    assert capsys.readouterr().out == "sports\n" * 5 + "car\n"
+    output = tmp_path / "out"
+    with pytest.raises(DataError, match=r"data\.txt:7: "):
+        infer.main([*arguments, "--data_dir", str(tmp_path), "--output_file", str(output)])
+    assert output.read_bytes() == b"sports\n" * 5 + b"car\n"
+    (tmp_path / "data.txt").write_bytes(b"\n".join([*lines[:6], "队".encode(), "股票".encode()]))
+    infer.main([*arguments, "--data_dir", str(tmp_path), "--output_file", str(output), "--resume"])
+    assert output.read_bytes() == b"sports\n" * 5 + b"car\nsports\nfinance\n"
+
+
+# --- --text ---
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u200b", "\x01", "\ufffd", "\udcff\u200b"])
+def test_an_empty_text(bundle, text):
+    with pytest.raises(DataError, match=r"--text"):
+        infer.main(["--model_path_prefix", str(bundle), "--text", "车", text])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs bytes on the command line")
+def test_bytes_of_another_encoding(root, bundle, tmp_path):
+    gbk = "新车".encode("gbk")
+    done = script(root, "--model_path_prefix", bundle, "--text", os.fsdecode(gbk), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"infer.py: error: --text:1: not UTF-8: byte 0xd0 at byte offset 0 of the text; ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_utf8_in_a_bare_locale(root, bundle, tmp_path):
+    done = script(root, "--model_path_prefix", bundle, "--device", "cpu", "--text", "新车", "球", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"car\nsports\n", b"")
+
+
+@pytest.mark.parametrize("flag", ["--data_dir", "--model_path_prefix", "--output_file"])
+def test_an_empty_path(bundle, flag):
+    """What a shell makes of a variable that is not set: it would mean the folder one is in."""
+    with pytest.raises(ConfigError, match=f"{flag} is given, but empty"):
+        infer.main(["--text", "车", flag, ""] if flag != "--data_dir" else [flag, ""])
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "most"), [("--batch_size", 10**12, 65536), ("--num_threads", 10**9, None), ("--top_k", 10**30, 3)]
+)
+def test_huge_numbers(bundle, flag, value, most):
+    arguments = ["--model_path_prefix", str(bundle), "--device", "cpu", "--text", "车", "--output_format", "tsv"]
+    with pytest.raises(ConfigError, match=f"{flag[2:]} .*{most or 'from 1 to'}"):
+        infer.main([*arguments, flag, str(value)])
+
+
+# --- places that take no output ---
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("lines", [1, 50_000])
+def test_stdout_on_a_full_disk(root, bundle, tmp_path, lines):
+    with open("/dev/full", "wb") as full:
+        command = [sys.executable, root / "infer.py", "--model_path_prefix", bundle, "--device", "cpu"]
+        done = subprocess.run(command, input="球队\n".encode() * lines, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == b"infer.py: error: cannot write to stdout: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of the system")
+def test_an_output_file_on_a_full_disk(root, bundle, tmp_path):
+    """A limit of the size stands for the disk: whole lines stay, and --resume goes on behind them."""
+    (tmp_path / "data.txt").write_text("球队\n" * 30_000, encoding="utf-8")
+    command = (
+        f"{sys.executable} {root}/infer.py --model_path_prefix {bundle} --device cpu --data_dir . --output_file out"
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 20; exec {command}"], cwd=tmp_path, capture_output=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith(
+        f"infer.py: error: cannot write {tmp_path / 'out'}: File too large; make room"
+    )
+    assert done.stderr.count(b"\n") == 1
+    written = (tmp_path / "out").read_bytes()
+    assert 15_000 < len(written) <= 20 * 1024 and written == b"sports\n" * (len(written) // 7)
+    assert subprocess.run([*command.split(), "--resume"], cwd=tmp_path, timeout=60).returncode == 0
+    assert (tmp_path / "out").read_bytes() == b"sports\n" * 30_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_closed_streams(root, bundle, tmp_path):
+    command = f"{sys.executable} {root}/infer.py --model_path_prefix {bundle} --device cpu --text 车"
+
+    def shell(redirections):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} {redirections}"], cwd=tmp_path, capture_output=True, timeout=60
+        )
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    code, _, says = shell(">&-")
+    assert code == 2 and says.startswith("infer.py: error: stdout is closed, so there is no place for the labels")
+    assert shell("--output_file out >&-") == (0, b"", "") and (tmp_path / "out").read_bytes() == b"car\n"
+    assert shell("--model_name_or_path x 2>&-") == (0, b"car\n", "")  # the notice does not go to stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")
+def test_ctrl_c_at_the_start(root, bundle, tmp_path):
+    """At whatever moment: one line and 130, and before the guard is there no line at all; never advice to install."""
+    endings = set()
+    for moment in range(6):
+        command = [sys.executable, root / "infer.py", "--model_path_prefix", bundle, "--device", "cpu"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(0.15 + moment * 0.1)
+        process.send_signal(signal.SIGINT)
+        _, written = process.communicate(timeout=60)
+        if not written.startswith(b"Fatal Python error"):  # Python's own start, before any line of ours
+            endings.add((process.returncode, written))
+    assert endings <= {(130, b"interrupted\n"), (-signal.SIGINT, b"")} and endings

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
+import signal
 import subprocess
 import sys
 
@@ -122,3 +125,69 @@ def test_a_reader_that_goes_away_is_no_error(root):
     assert writer.stderr.read() == ""
     assert writer.wait(timeout=30) == 141
     writer.stderr.close()
+
+
+# --- what a run meets outside of itself ---
+
+
+def test_an_interrupt_that_a_package_makes_an_import_error_of(capsys):
+    """Packages with C code do: the advice to install them would be wrong."""
+
+    def main(argv):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            raise DependencyError("onnxruntime cannot be imported; install it") from None
+
+    assert ended(main, capsys) == (130, "", "interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as before
+
+
+def test_a_long_message_is_cut_and_control_characters_are_spelled(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+
+    def main(argv):
+        raise DataError("start \x1b[31m " + "x" * 100_000 + " end")
+
+    code, _, written = ended(main, capsys)
+    assert code == 2 and len(written) < 2200 and written.endswith(" end\n")
+    assert written.startswith(r"train.py: error: start \x1b[31m x")
+
+
+def test_a_long_flag_is_cut(parser, capsys):
+    for argv in (["--count", "9" * 100_000], ["--" + "x" * 100_000]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(argv)
+        assert len(capsys.readouterr().err) < 600
+
+
+def shell(root, program: str, redirections: str) -> tuple:
+    """(exit code, stdout, stderr) of a program in `run`, with the shell's redirections."""
+    code = f"from prompt_kit.cli.parser import run\ndef main(argv):\n    {program}\nrun(main)"
+    done = subprocess.run(
+        ["bash", "-c", f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} {redirections}"],
+        cwd=root, capture_output=True, text=True, env={**os.environ, "PYTHONUNBUFFERED": ""},
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_disk_that_is_full(root):
+    says = "-c: error: cannot write to stdout: No space left on device\n"
+    assert shell(root, "print(1)", "> /dev/full") == (2, "", says)
+    says = "-c: error: cannot write /dev/full: No space left on device\n"
+    raises = "raise OSError(28, 'No space left on device', '/dev/full')"
+    assert shell(root, raises, "") == (2, "", says)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+def test_streams_that_are_closed(root):
+    assert shell(root, "pass", ">&-") == (0, "", "")
+    assert shell(root, "import sys; print('x', file=sys.stderr)", "2>&-") == (0, "", "")  # not on stdout
+    opened = "import os; print(os.open('/dev/null', os.O_RDONLY))"  # no file gets stdout's number
+    assert shell(root, opened, "<&-") == (0, "3\n", "")
+
+
+def test_what_was_printed_comes_before_the_error(root):
+    program = "print('first'); from prompt_kit.errors import DataError; raise DataError('then')"
+    assert shell(root, program, "2>&1") == (2, "first\n-c: error: then\n", "")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -74,8 +76,8 @@ def test_empty_file(tmp_path, data, found):
 def test_gbk_file_names_line_and_byte_offset(tmp_path):
     path = write(tmp_path / "a.txt", b"ab\n" + "汽车\n".encode("gbk"))
     assert message(path) == (
-        f"{path}:2: not UTF-8: byte 0xc6 at byte offset 3 of the file; convert it, for example from GBK: "
-        f"iconv -f GBK -t UTF-8 {path} > utf8.txt"
+        f"{path}:2: not UTF-8: byte 0xc6 at byte offset 3 of the file; convert it, for example from GBK or GB18030: "
+        f"iconv -f GB18030 -t UTF-8 < {path} > converted.txt"
     )
 
 
@@ -134,4 +136,113 @@ def test_error_in_a_stream_comes_after_the_good_lines():
     lines = number_lines(io.BytesIO("甲\n\n乙\n".encode()), "<stdin>")
     assert next(lines) == (1, "甲")
     with pytest.raises(DataError, match=r"^<stdin>:2: blank line"):
+        next(lines)
+
+
+# --- lines that show nothing ---
+
+
+@pytest.mark.parametrize("line", ["\u200b", "\ufeff \u200d", "\x00\x00", "\ufffd", "\u3000"])
+def test_a_line_that_shows_nothing_is_blank(tmp_path, line):
+    path = write(tmp_path / "a.txt", f"甲\n{line}\n乙\n")
+    found = message(path)
+    assert found.startswith(f"{path}:2: blank line") and found.endswith(
+        "expected text on every line; delete the blank line"
+    )
+    assert ("characters that show nothing" in found) == bool(line.strip())
+    assert list(read_lines(path, skip_blank=True)) == [(1, "甲"), (3, "乙")]
+    assert list(read_lines(write(tmp_path / "b.txt", f"甲\n{line}\n"))) == [(1, "甲")]
+    assert message(write(tmp_path / "c.txt", line)).endswith("got 1 blank line(s)")
+
+
+# --- what the advice says ---
+
+
+def advice(path):
+    return message(path).split("; ", 1)[1]
+
+
+def test_gb18030_with_an_emoji(tmp_path):
+    """GBK has no emoji: iconv -f GBK would stop at it."""
+    path = write(tmp_path / "a.txt", "太好笑了😂\n".encode("gb18030"))
+    assert "iconv -f GB18030 -t UTF-8 < " in advice(path) and "-f GBK" not in advice(path)
+
+
+@pytest.mark.parametrize("earlier", ["汽车很好\n".encode(), b""])
+def test_one_bad_byte_in_a_utf8_file(tmp_path, earlier):
+    path = write(tmp_path / "a.txt", earlier + "这个\n".encode()[:-2] + "故事很感人\n".encode())
+    assert "the rest is UTF-8" in advice(path) and f"iconv -c -f UTF-8 -t UTF-8 < {path}" in advice(path)
+
+
+def test_a_file_cut_in_the_middle_of_a_character(tmp_path):
+    assert "only this place is damaged" in advice(write(tmp_path / "a.txt", "甲\n乙".encode()[:-1]))
+
+
+def test_advice_for_a_pipe_names_no_file_that_is_none():
+    with pytest.raises(DataError) as caught:
+        list(number_lines(io.BytesIO("汽车\n".encode("gbk")), "<stdin>"))
+    assert str(caught.value).endswith("cat FILE | iconv -f GB18030 -t UTF-8 | …")
+
+
+def test_advice_for_odd_names_can_be_typed(tmp_path):
+    assert "< '" in advice(write(tmp_path / "my data.txt", "汽车\n".encode("gbk")))
+    packed = write(tmp_path / "a.gz", gzip.compress("汽车\n".encode("gbk")))
+    assert f"gunzip -c {packed} | iconv -f GB18030 -t UTF-8 > converted.txt" in advice(packed)
+
+
+@pytest.mark.skipif(not shutil.which("iconv"), reason="needs iconv")
+@pytest.mark.parametrize("text", ["太好笑了😂\n", "汽车\n房产\n"])
+def test_the_advice_works(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    command = advice(write(tmp_path / "a b.txt", text.encode("gb18030"))).split(": ")[-1]
+    subprocess.run(command, shell=True, check=True)  # noqa: S602
+    assert (tmp_path / "converted.txt").read_text("utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [(b"PK\x03\x04\x14\x00\x06\x00\n", "an Excel file"), (b"\x1f\x8b\x08\n", "packed by gzip")]
+)
+def test_files_that_are_no_text(tmp_path, start, kind):
+    path = write(tmp_path / "a.txt", start)
+    assert message(path).startswith(f"{path}: expected a text file, but this is ") and kind in message(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says", "command"),
+    [
+        ("一\tnews\r二\tnews\r", "as in files of old Macs", r"tr '\r' '\n'"),
+        ("一\r\r\n二\r\r\n", "two carriage returns at the end", r"tr -d '\r'"),
+        ("一\r二\n三\n", "write a space for it", r"tr '\r' ' '"),
+    ],
+)
+def test_carriage_returns(tmp_path, content, says, command):
+    path = write(tmp_path / "a.txt", content)
+    assert message(path).startswith(f"{path}:1: ") and says in message(path) and f"{command} < {path}" in message(path)
+
+
+# --- what the system says in the middle ---
+
+
+class Broken(io.RawIOBase):
+    """Gives some bytes, then an error of the disk."""
+
+    def __init__(self, *answers):
+        self.answers = iter(answers)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        answer = next(self.answers)
+        if isinstance(answer, Exception):
+            raise answer
+        buffer[: len(answer)] = answer
+        return len(answer)
+
+
+def test_a_read_error_in_the_middle():
+    stream = io.BufferedReader(Broken("甲\n乙\n".encode(), OSError(5, "Input/output error")))
+    lines = number_lines(stream, "<stdin>")
+    assert [next(lines), next(lines)] == [(1, "甲"), (2, "乙")]
+    with pytest.raises(DataError, match=r"^<stdin>:3: cannot be read on \(Input/output error\)"):
         next(lines)

@@ -99,7 +99,7 @@ def test_a_weight_decides(engine, bundles, tmp_path):
 
 def test_batches_and_streams_keep_the_order(engine, ensemble):
     predictor = Predictor(ensemble, device="cpu", num_threads=1, engine=engine)
-    texts = ["新新新新新车", "球", "新新股", "车", "新新新新新新新队", "票", ""] * 5
+    texts = ["新新新新新车", "球", "新新股", "车", "新新新新新新新队", "票", "！"] * 5
     expected = [predictor.predict([text])[0] for text in texts]
     for batch_size in (1, 2, 64):
         got = list(predictor.predict_stream(iter(texts), batch_size=batch_size))

@@ -16,9 +16,9 @@ import pytest
 from toy_bundle import edit_config, toy_config, write_toy_bundle
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.errors import BundleError, ConfigError, DependencyError
+from prompt_kit.errors import BundleError, ConfigError, DataError, DependencyError
 from prompt_kit.inference.onnx_model import OnnxModel
-from prompt_kit.inference.predictor import WINDOW, Prediction, Predictor
+from prompt_kit.inference.predictor import WINDOW, Prediction, Predictor, window_size
 from prompt_kit.metrics import softmax
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -55,7 +55,7 @@ def test_top_k_is_best_first_and_sums_to_one(predictor):
 
 
 def test_order_is_kept_though_texts_are_sorted_by_length(predictor):
-    texts = ["新新新新新车", "球", "新新股", "车", "新新新新新新新队", "票", ""] * 9
+    texts = ["新新新新新车", "球", "新新股", "车", "新新新新新新新队", "票", "！"] * 9
     expected = [predictor.predict([text])[0] for text in texts]
     for batch_size in (1, 2, 5, 64):
         got = predictor.predict(texts, batch_size=batch_size)
@@ -480,3 +480,72 @@ def test_openvino_is_not_installed(folder, monkeypatch):
         with pytest.raises(DependencyError, match=r"\.\[infer-openvino\].*use engine onnxruntime"):
             Predictor(folder, "cpu", **arguments)
     assert Predictor(folder, "cpu").engine == "onnxruntime"
+
+
+# --- texts that are none, and what comes before them ---
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "text 3: expected a string or an Example, got NoneType: None"),
+        (float("nan"), "text 3: expected a string or an Example, got float: nan"),
+        ("车".encode(), "text 3: expected a string or an Example, got bytes"),
+        (Example(None), "text 3: expected a string or an Example, got NoneType"),
+        (Example("车", text_b=7), "text 3: expected a string or an Example, got int: 7"),
+        ("", r"text 3 is empty \(''\)"),
+        (" \u200b", r"text 3 is empty \(' \\u200b'\)"),
+        ("\udcff", "text 3 is empty"),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+def test_what_is_no_text_is_named_by_its_place(predictor, text, says, batch_size):
+    found = []
+    with pytest.raises(DataError, match=f"^{says}"):
+        found += [one.label for one in predictor.predict(["车", "球", text, "股"], batch_size)]
+    stream = predictor.predict_stream(iter(["车", "球", text, "股"]), batch_size)
+    assert [next(stream).label, next(stream).label] == ["car", "sports"]
+    with pytest.raises(DataError, match=f"^{says}"):
+        next(stream)
+
+
+def test_a_text_that_the_template_refuses(tmp_path):
+    template = "{'text': 'text_a', 'truncate': False}{'hard': '是'}{'mask'}"
+    prompt = {**toy_config().prompt, "template": template}
+    predictor = Predictor(write_toy_bundle(tmp_path / "export", prompt=prompt), device="cpu")
+    stream = predictor.predict_stream(["车", "球", "球" * 99, "股"])
+    assert [next(stream).label, next(stream).label] == ["car", "sports"]
+    with pytest.raises(DataError, match="^text 3: a text with truncate False has "):
+        next(stream)
+
+
+def test_an_error_of_the_callers_iterator_comes_after_the_answers(predictor):
+    def texts():
+        yield "车"
+        raise KeyError("ours")
+
+    stream = predictor.predict_stream(texts())
+    assert next(stream).label == "car"
+    with pytest.raises(KeyError, match="ours"):
+        next(stream)
+
+
+@pytest.mark.parametrize("texts", [None, 5, "车"])
+def test_no_list_of_texts(predictor, texts):
+    with pytest.raises(ConfigError):
+        predictor.predict(texts)
+
+
+def test_whole_numbers_of_numpy(folder):
+    predictor = Predictor(folder, "cpu", device_id=np.int32(0), num_threads=np.int64(1), max_seq_length=np.int64(8))
+    assert predictor.predict(["车"], batch_size=np.int16(2), top_k=np.int64(2)) == predictor.predict(["车"], 2, 2)
+    with pytest.raises(ConfigError, match="top_k must be a whole number of 1 or more, got 1.0"):
+        predictor.predict(["车"], top_k=1.0)
+    with pytest.raises(ConfigError, match="top_k must be"):
+        predictor.predict(["车"], top_k=np.int64(0))
+
+
+def test_texts_read_ahead_are_bounded():
+    assert window_size(1) == 1 and window_size(32) == 2048 and window_size(2048) == 65536 == window_size(65536)
+    with pytest.raises(ConfigError, match="batch_size must be a whole number from 1 to 65536, got 65537"):
+        window_size(65537)

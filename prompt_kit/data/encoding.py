@@ -1,0 +1,50 @@
+"""Bytes that are not UTF-8 -> what they probably are, and a command that mends them."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Optional
+
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_KINDS = {
+    b"PK\x03\x04": "a zip archive, such as an Excel file; save its sheet as text, separated by tabs, in UTF-8",
+    b"\x1f\x8b": "packed by gzip; give it a name that ends with .gz, or unpack it with gunzip",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file; save it as text, separated by tabs, in UTF-8",
+}
+
+
+def other_kind(first_line: bytes) -> Optional[str]:
+    """What kind of file begins like this, if it is one that people take for a text; its first line may be valid UTF-8."""
+    return next((kind for magic, kind in _KINDS.items() if first_line.startswith(magic)), None)
+
+
+def what_to_do(raw: bytes, name: str, first: bool, utf8_before: bool) -> str:
+    """What a line with a byte that is not UTF-8 probably is, and what to do about it.
+
+    Args:
+        raw: the line's bytes.
+        name: of the file, `<stdin>` for a stream.
+        first: whether it is the first line.
+        utf8_before: whether an earlier line had Chinese in UTF-8, so that the file is UTF-8 but for this line.
+    """
+    if first and raw.startswith(_UTF16_BOMS):
+        return f"convert it from UTF-16: {command('iconv -f UTF-16 -t UTF-8', name)}"
+    text = raw.decode("utf-8", errors="replace")
+    lost = text.count("\ufffd")
+    if utf8_before or sum(char > "\x7f" for char in text) > 2 * lost:
+        return (
+            "the rest is UTF-8, so only this place is damaged: correct the line, or leave the damaged bytes out: "
+            f"{command('iconv -c -f UTF-8 -t UTF-8', name)}"
+        )
+    # GB18030 is all of GBK and the rest of Unicode: iconv -f GBK stops at an emoji.
+    return f"convert it, for example from GBK or GB18030: {command('iconv -f GB18030 -t UTF-8', name)}"
+
+
+def command(program: str, name: str) -> str:
+    """`program` as it is typed for the file `name`, which may be packed, or for a pipe (`<stdin>`)."""
+    if name.startswith("<"):
+        return f"cat FILE | {program} | …"
+    quoted = shlex.quote(name)
+    if name.endswith(".gz"):
+        return f"gunzip -c {quoted} | {program} > converted.txt"
+    return f"{program} < {quoted} > converted.txt"
