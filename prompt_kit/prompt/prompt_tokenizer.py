@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
-from prompt_kit.errors import ConfigError, DataError, TemplateError
+from prompt_kit.errors import ConfigError, DataError, TemplateError, shown
+from prompt_kit.prompt.long_texts import encode_ends
 from prompt_kit.prompt.template import Mask, Sep, Soft, Template, Text, merge_soft
 
 if TYPE_CHECKING:
@@ -148,12 +149,19 @@ class PromptTokenizer:
         return self.encode_many([example])[0]
 
     def encode_many(self, examples: Sequence[Example]) -> list[Features]:
-        """Wrap many examples, with one call of the tokenizer's encode_batch. Raises DataError as `encode` does."""
-        names = self.template.fields
-        texts = [_text_of(example, name) for name in names for example in examples]
-        encoded = self.tokenizer.encode_batch(texts)
-        columns = {name: encoded[i * len(examples) : (i + 1) * len(examples)] for i, name in enumerate(names)}
-        return [self._wrap([columns[slot.field][row] for slot in self._slots]) for row in range(len(examples))]
+        """Wrap many examples, whose texts are tokenized together, long ones no further than needed.
+
+        Raises DataError as `encode` does.
+        """
+        read = {(slot.field, slot.truncate == "head"): [] for slot in self._slots}  # the field, and which end is kept
+        for from_end in {end for _, end in read}:
+            names = [name for name, end in read if end == from_end]
+            texts = [_text_of(example, name) for name in names for example in examples]
+            encoded = encode_ends(self.tokenizer, texts, self.max_seq_length, from_end)
+            for place, name in enumerate(names):
+                read[name, from_end] = encoded[place * len(examples) : (place + 1) * len(examples)]
+        columns = [read[slot.field, slot.truncate == "head"] for slot in self._slots]
+        return [self._wrap([column[row] for column in columns]) for row in range(len(examples))]
 
     def what_is_read(self, examples: Sequence[Example]) -> list[tuple[Read, ...]]:
         """What `encode_many` keeps of each example's texts, in the order of the template. Raises DataError as it does."""
@@ -271,8 +279,8 @@ class PromptTokenizer:
             uncut = sum(lengths) - sum(lengths[index] for index in cuttable)
             if uncut > room:
                 raise DataError(
-                    f"a text with truncate False has {uncut} tokens, but max_seq_length {self.max_seq_length} leaves "
-                    f"{room} beside the prompt: use a longer max_seq_length or let it be cut"
+                    f"a text with truncate False has more than the {room} tokens that max_seq_length {self.max_seq_length} "
+                    "leaves beside the prompt: use a longer max_seq_length or let it be cut"
                 )
             shares = share_room([lengths[index] for index in cuttable], room - uncut)
             for index, share in zip(cuttable, shares):
@@ -343,7 +351,10 @@ def collate(
 def _text_of(example: Example, name: str) -> str:
     text = getattr(example, name)
     if text is None:
-        raise DataError(f"the template uses {name}, but this example has none: {example.text_a[:30]!r}")
+        raise DataError(
+            f"the template uses {name}, but this example has none: {shown(str(example.text_a), 30)}; a line of a data file is "
+            f"one text, text_a: take {{'text': '{name}'}} out of the template, or give Example(text_a, text_b=…) in Python"
+        )
     return text
 
 

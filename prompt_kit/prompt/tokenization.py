@@ -96,6 +96,7 @@ class Tokenizer:
             )
         self._backend = backend
         self.pad_id, self.cls_id, self.sep_id, self.mask_id, self.unk_id = map(backend.token_to_id, SPECIAL_TOKENS)
+        self.cuts_at_free_characters = _cuts_as_ours(backend)  # see long_texts.py
 
     @classmethod
     def from_vocab(
@@ -304,6 +305,24 @@ def _character_classes() -> tuple[str, str, str, str]:
     removed = rf"[{ranges('Cc', 'Cf', 'Cn', 'Co')}\x{{FFFD}}&&[^\t\n\r]]"
     # Punctuation and symbols together cover all of ASCII that is neither letter, digit nor space.
     return removed, f"[{ranges('Mn')}]", rf"\t\n\r{ranges('Z')}", ranges("P", "S") + _EXTRA_SYMBOLS + _CJK
+
+
+def _cuts_as_ours(backend: tokenizers.Tokenizer) -> bool:
+    """Whether the steps are those of `from_vocab`, whatever the Unicode tables they were made from."""
+    if backend.normalizer is None or backend.pre_tokenizer is None:
+        return False
+    steps = json.loads(backend.normalizer.__getstate__())
+    kinds = [step.get("type") for step in steps.get("normalizers", [])]
+    words = json.loads(backend.pre_tokenizer.__getstate__())
+    pattern = words.get("pattern", {}).get("Regex", "") if words.get("type") == "Split" else ""
+    isolated, _, others = pattern.partition("]|[^")
+    return (
+        kinds in (["Replace"], ["Replace", "Lowercase", "Replace", "NFD", "Replace"])
+        and isolated.endswith(_EXTRA_SYMBOLS + _CJK)
+        and others.startswith(isolated[1:] + r"\t\n\r")
+        and (words.get("behavior"), words.get("invert")) == ("Removed", True)
+        and backend.model.max_input_chars_per_word == _MAX_WORD_CHARACTERS
+    )
 
 
 def _read_vocab(path: str) -> list[str]:

@@ -138,7 +138,7 @@ def test_a_text_that_may_not_be_cut_is_an_error_when_too_long():
     with pytest.raises(DataError) as error:
         encode("{'text': 'text_a', 'truncate': False}{'mask'}", "abcdef", max_seq_length=8, first_max_length=2)
     assert str(error.value) == (
-        "a text with truncate False has 6 tokens, but max_seq_length 8 leaves 5 beside the prompt: "
+        "a text with truncate False has more than the 5 tokens that max_seq_length 8 leaves beside the prompt: "
         "use a longer max_seq_length or let it be cut"
     )
 
@@ -298,7 +298,10 @@ def test_room_for_one_token_is_enough():
 def test_missing_field_and_words_without_a_token():
     with pytest.raises(DataError) as error:
         encode("{'text': 'text_a'}{'mask'}{'text': 'text_b'}", "abc")
-    assert str(error.value) == "the template uses text_b, but this example has none: 'abc'"
+    assert str(error.value).startswith(
+        "the template uses text_b, but this example has none: 'abc'; a line of a data file is "
+    )
+    assert "take {'text': 'text_b'} out of the template" in str(error.value)
 
     class NoTokens(CharTokenizer):
         def encode(self, text):
