@@ -81,6 +81,11 @@ EXTRAS["test"] = [
     "ipykernel",
 ]
 
+EXTRAS["docs"] = [  # mkdocs build --strict
+    "mkdocs>=1.6,<2",  # 1.6 has File.generated, which tools/site_hooks.py needs
+    "mkdocs-material>=9.5,<10",  # 9.8.2 was tried
+]
+
 setup(
     name="prompt-kit",
     version=VERSION,
