@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from importlib import metadata
 
 import numpy
@@ -28,3 +29,9 @@ def test_what_is_not_installed_is_left_out(monkeypatch):
 
     monkeypatch.setattr(metadata, "version", version)
     assert installed_versions().keys() == {"python", "prompt-kit", "numpy"}
+
+
+def test_what_repeats_a_version_repeats_this_one(root):
+    assert f"\nversion: {versions.__version__}\n" in (root / "CITATION.cff").read_text("utf-8")
+    pinned = re.search(r'"ruff==([\d.]+)"', (root / "setup.py").read_text("utf-8"))[1]
+    assert f"rev: v{pinned} " in (root / ".pre-commit-config.yaml").read_text("utf-8")
