@@ -36,7 +36,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit explain")
 
 def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit explain") -> argparse.Namespace:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit explain", typed(prog)))
-    parser.set_defaults(prog=prog, use_fp16=False, device_id=0)
+    parser.set_defaults(prog=prog, use_fp16=False, device_id=0, output_file=None)
     add = parser.add_argument
     add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
         help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip

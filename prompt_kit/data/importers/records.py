@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 _BREAKS = re.compile(r"[\t\r\n]+")  # what ends a column or a line of a data file
@@ -36,8 +35,3 @@ def clean(text: str) -> str:
 def has_breaks(text: str) -> bool:
     """Whether `clean` puts a space into the text."""
     return bool(_BREAKS.search(text.strip()))
-
-
-def is_empty(text: str) -> bool:
-    """Whether there is nothing to see: spaces, control and format characters (zero-width space, BOM) alone."""
-    return all(unicodedata.category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp") for character in text)

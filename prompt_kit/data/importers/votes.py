@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.data.importers.records import Record, clean, has_breaks, is_empty
+from prompt_kit.data.importers.records import Record, clean, has_breaks
+from prompt_kit.data.texts import is_empty
 
 
 @dataclass
