@@ -140,8 +140,8 @@ def read_dataset(
     if unknown:
         raise ConfigError(f"unknown split {shown(unknown[0])}, expected some of {', '.join(SPLITS)}")
     root = Path(folder)
-    if not root.is_dir():
-        found = "is a file" if root.exists() else "is not there"
+    if not os.path.isdir(root):
+        found = "is a file" if os.path.exists(root) else "is not there"
         raise DataError(
             f"{os.fspath(folder)}: expected a folder with label.txt, train.txt and dev.txt, "
             f"but {root.absolute()} {found}"
@@ -149,7 +149,7 @@ def read_dataset(
     read, files = {}, []
     for split in splits:
         path = root / f"{split}.txt"
-        if split in optional and not path.exists():
+        if split in optional and not os.path.lexists(path):
             continue
         files.append(path)
         if split == "data":

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Optional, Protocol, Union
 
 from prompt_kit.data.lines import PathLike
-from prompt_kit.errors import BundleError, PromptKitError
+from prompt_kit.data.texts import control_character
+from prompt_kit.errors import BundleError, PromptKitError, shown
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
@@ -68,15 +69,22 @@ class BundleConfig:
 
     def __post_init__(self) -> None:
         if DEFAULT_PRECISION not in self.models:
-            raise BundleError(f"models: expected an entry {DEFAULT_PRECISION!r}, got {sorted(self.models) or 'none'}")
+            found = shown(sorted(self.models)) if self.models else "none"
+            raise BundleError(f"models: expected an entry {shown(DEFAULT_PRECISION)}, got {found}")
         for name in (self.tokenizer, *self.models.values(), *self.weights.values()):
-            if not isinstance(name, str) or not name or name != os.path.basename(name) or name in (".", ".."):
-                raise BundleError(f"file names in a bundle lie in its own folder, got {name!r}")
+            if (
+                not isinstance(name, str)
+                or not name
+                or name != os.path.basename(name)
+                or name in (".", "..")
+                or len(name) > 255
+            ):
+                raise BundleError(f"file names in a bundle lie in its own folder, got {shown(name)}")
         expected = graph_shapes(self.template, len(self.verbalizer))
         for kind, given, shapes in zip(("inputs", "outputs"), (self.inputs, self.outputs), expected):
             if given and dict(given) != shapes:
                 raise BundleError(
-                    f"{kind}: the template and {len(self.verbalizer)} labels ask for {shapes}, got {given}"
+                    f"{kind}: the template and {len(self.verbalizer)} labels ask for {shapes}, got {shown(given, 400)}"
                 )
             object.__setattr__(self, kind, shapes)
 
@@ -119,17 +127,17 @@ class BundleConfig:
         if version != FORMAT_VERSION:
             newer = isinstance(version, int) and version > FORMAT_VERSION
             fix = "update prompt-kit" if newer else _EXPORT_AGAIN
-            raise BundleError(f"format_version {version!r}, this prompt-kit reads {FORMAT_VERSION}: {fix}")
+            raise BundleError(f"format_version {shown(version)}, this prompt-kit reads {FORMAT_VERSION}: {fix}")
         if "models" not in config and "head" in config:
             raise BundleError("this is a training folder, not an exported one: run python export.py on it first")
         types = {"prompt": dict, "verbalizer": dict, "models": dict, "inputs": dict, "outputs": dict}
         for key, kind in types.items():
             if not isinstance(config.get(key), kind):
-                raise BundleError(f"{key}: expected a JSON object, got {config.get(key)!r}; {_EXPORT_AGAIN}")
+                raise BundleError(f"{key}: expected a JSON object, got {shown(config.get(key))}; {_EXPORT_AGAIN}")
         prompt = config["prompt"]
         for key, kind in (("template", str), ("max_seq_length", int)):
             if not isinstance(prompt.get(key), kind):
-                raise BundleError(f"prompt: expected a {kind.__name__} as {key}, got {prompt.get(key)!r}")
+                raise BundleError(f"prompt: expected a {kind.__name__} as {key}, got {shown(prompt.get(key))}")
         shapes = {kind: {name: _shape(kind, name, shape) for name, shape in config[kind].items()} for kind in _GRAPH}
         optional = {key: config[key] for key in _OPTIONAL if isinstance(config.get(key), type(_OPTIONAL[key]))}
         return cls(prompt, Verbalizer.from_dict(config["verbalizer"]), config["models"], **shapes, **optional)
@@ -167,7 +175,7 @@ def bundle_folder(path: PathLike) -> Path:
     """
     absolute = Path(os.path.abspath(path))
     for folder in (absolute, absolute.parent):
-        if folder.is_dir():
+        if os.path.isdir(folder):  # False too for a name that no system takes
             return folder
     raise BundleError(f"no exported model at {absolute}: there is no folder {absolute.parent}; {_EXPORT_AGAIN}")
 
@@ -202,6 +210,7 @@ def read_config_file(folder: PathLike) -> dict[str, Any]:
             content = json.load(stream)
         if not isinstance(content, dict):
             raise ValueError(f"expected a JSON object, got {type(content).__name__}")
+        _check_printable(content)
     except FileNotFoundError:
         raise BundleError(f"{path} is missing, so its folder is not an exported model; {_EXPORT_AGAIN}") from None
     except OSError as error:
@@ -211,10 +220,23 @@ def read_config_file(folder: PathLike) -> dict[str, Any]:
     return content
 
 
+def _check_printable(value: Any, place: str = "") -> None:
+    """ValueError for a name or text that would steer a terminal when it is printed: a folder may come from a stranger."""
+    if isinstance(value, str) and (found := control_character(value)):
+        raise ValueError(f"the control character {found} in {place or 'a name'}: {shown(value)}")
+    if isinstance(value, dict):
+        for key, one in value.items():
+            _check_printable(key, place)
+            _check_printable(one, f"{place}.{key}".strip("."))
+    elif isinstance(value, list):
+        for one in value:
+            _check_printable(one, place)
+
+
 def bundle_file(folder: PathLike, name: str) -> Path:
     """The absolute path of a file of a bundle; BundleError when it is not there."""
     path = Path(os.path.abspath(folder)) / name
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise BundleError(f"{path} is missing: the exported folder is incomplete; copy it whole, or {_EXPORT_AGAIN}")
     return path
 
@@ -259,5 +281,5 @@ def _plain(value: Any) -> Any:
 
 def _shape(kind: str, name: str, shape: Any) -> Shape:
     if not isinstance(shape, list) or not all(isinstance(size, (int, str)) for size in shape):
-        raise BundleError(f'{kind}: expected a shape like ["batch", "length"] for {name}, got {shape!r}')
+        raise BundleError(f'{kind}: expected a shape like ["batch", "length"] for {shown(name)}, got {shown(shape)}')
     return tuple(shape)

@@ -9,6 +9,7 @@ is 2; a folder of one model stays format 1.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, Optional, Union
 import numpy as np
 
 from prompt_kit.data.lines import PathLike
-from prompt_kit.errors import BundleError
+from prompt_kit.errors import BundleError, shown
 from prompt_kit.inference.bundle import CONFIG_FILE, BundleConfig, bundle_folder, read_bundle, read_config_file
 
 FORMAT_VERSION = 2
@@ -41,12 +42,12 @@ class EnsembleConfig:
     def __post_init__(self) -> None:
         for name in self.members:
             if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\" in name:
-                raise BundleError(f"members: expected names of folders in the ensemble's own folder, got {name!r}")
+                raise BundleError(f"members: expected names of folders in the ensemble's own folder, got {shown(name)}")
         if len(self.members) < 2:
             raise BundleError(f"members: expected two or more, got {len(self.members)}")
         for name, weight in self.members.items():
             if not is_weight(weight):
-                raise BundleError(f"members: expected a number above 0 as weight of {name}, got {weight!r}")
+                raise BundleError(f"members: expected a number above 0 as weight of {name}, got {shown(weight)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON, format_version first."""
@@ -65,16 +66,16 @@ class EnsembleConfig:
         version = config.get("format_version")
         if version != FORMAT_VERSION:
             raise BundleError(
-                f"format_version {version!r}, this prompt-kit reads ensembles of {FORMAT_VERSION}: update prompt-kit"
+                f"format_version {shown(version)}, this prompt-kit reads ensembles of {FORMAT_VERSION}: update prompt-kit"
             )
         members, labels = config.get("members"), config.get("labels")
         if not isinstance(members, list) or not all(isinstance(one, dict) for one in members):
-            raise BundleError(f'members: expected [{{"folder": "member-0", "weight": 0.5}}, …], got {members!r}')
+            raise BundleError(f'members: expected [{{"folder": "member-0", "weight": 0.5}}, …], got {shown(members)}')
         names = [one.get("folder") for one in members]
         if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-            raise BundleError(f"members: expected the name of another folder in each, got {names}")
+            raise BundleError(f"members: expected the name of another folder in each, got {shown(names)}")
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise BundleError(f"labels: expected a list of texts, got {labels!r}")
+            raise BundleError(f"labels: expected a list of texts, got {shown(labels)}")
         extra = {key: config[key] for key in ("metrics", "versions") if isinstance(config.get(key), dict)}
         return cls({one["folder"]: one.get("weight") for one in members}, tuple(labels), **extra)
 
@@ -106,7 +107,7 @@ def read_models(path: PathLike) -> tuple[Union[BundleConfig, EnsembleConfig], li
         raise BundleError(f"{where}: {error}") from None
     parts = []
     for name, weight in ensemble.members.items():
-        if not (folder / name).is_dir():
+        if not os.path.isdir(folder / name):
             raise BundleError(f"{folder / name} is missing: the ensemble's folder is incomplete; copy it whole")
         config = read_bundle(folder / name)
         check_same_labels(ensemble.labels, str(where), config.labels, str(folder / name))
@@ -137,7 +138,7 @@ def check_same_labels(labels: Sequence[str], where: str, others: Sequence[str], 
         return
     place = next((i for i, pair in enumerate(zip(labels, others)) if pair[0] != pair[1]), min(len(labels), len(others)))
     first, second = (
-        f"{listed[place]!r} ({len(listed)} labels)" if place < len(listed) else f"{len(listed)} labels only"
+        f"{shown(listed[place])} ({len(listed)} labels)" if place < len(listed) else f"{len(listed)} labels only"
         for listed in (labels, others)
     )
     raise BundleError(

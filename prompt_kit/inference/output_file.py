@@ -46,10 +46,15 @@ class OutputFile:
         self.path = Path(os.path.abspath(path))
         if resume and overwrite:
             raise ConfigError("--resume and --overwrite are both given; give one of them")
-        if not self.path.parent.is_dir():
+        if not os.path.isdir(self.path.parent):
             raise ConfigError(f"cannot write {self.path}: there is no folder {self.path.parent}; make it first")
-        there = os.path.lexists(self.path)
-        if there and not (self.path.exists() and stat.S_ISREG(self.path.stat().st_mode)):
+        try:
+            there = stat.S_IFMT(os.lstat(self.path).st_mode) != 0
+        except FileNotFoundError:
+            there = False
+        except OSError as error:  # a name that is too long
+            raise ConfigError(f"cannot write {self.path}: {error.strerror or error}; give another path") from None
+        if there and not os.path.isfile(self.path):
             raise ConfigError(f"{self.path} is not an ordinary file; expected a path to write to")
         if there and not (resume or overwrite):
             raise ConfigError(

@@ -21,6 +21,7 @@ from typing import NoReturn, Optional, Union
 from prompt_kit.errors import TemplateError
 
 CARET = "▲"
+_AROUND = 150  # characters of a long template that are shown on either side of a mistake
 
 Value = Union[str, int, bool, None]
 
@@ -73,8 +74,15 @@ def parse_parts(source: str) -> tuple[Union[Block, BareText], ...]:
 
 def template_error(source: str, at: int, message: str) -> TemplateError:
     """The one-line error for a mistake at offset `at`: column (from 1), what is wrong, the string with CARET."""
-    shown = escape(source[:at], quote="") + CARET + escape(source[at:], quote="")
-    return TemplateError(f"template error at column {at + 1}: {message}: {shown}")
+    start, end = (0, len(source)) if len(source) <= 2 * _AROUND else (max(0, at - _AROUND), at + _AROUND)
+    before, behind = "…" if start else "", "…" if end < len(source) else ""
+    shown = before + escape(source[start:at], quote="") + CARET + escape(source[at:end], quote="") + behind
+    return TemplateError(f"template error at column {at + 1}: {_cut(message)}: {shown}")
+
+
+def _cut(message: str) -> str:
+    """A message that quotes a word of the template, which may be of any length."""
+    return message if len(message) <= 400 else f"{message[:300]}…{message[-100:]}"
 
 
 def quote(text: str) -> str:

@@ -25,7 +25,7 @@ from typing import Any, Optional, Union
 import tokenizers
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
-from prompt_kit.errors import TokenizationError
+from prompt_kit.errors import TokenizationError, shown
 
 logger = logging.getLogger(__name__)
 
@@ -202,7 +202,10 @@ class Tokenizer:
         text, config = _read_json(path)
         kind = config["model"].get("type") if isinstance(config.get("model"), dict) else None
         if kind != "WordPiece":
-            raise TokenizationError(f"{path}: a {kind or 'nameless'} tokenizer is not supported, expected WordPiece")
+            raise TokenizationError(
+                f"{path}: a {shown(kind)[1:-1] if isinstance(kind, str) else 'nameless'} tokenizer is not supported, "
+                "expected WordPiece"
+            )
         if config.get("added_tokens"):
             raise TokenizationError(
                 f"{path} matches special tokens inside a text, so it was not written by prompt-kit: "
@@ -398,4 +401,4 @@ def _without_surrogates(text: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).split())[:300]

@@ -15,11 +15,16 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from prompt_kit.data.layout import list_names
 from prompt_kit.data.lines import PathLike, read_lines
-from prompt_kit.errors import ConfigError, VerbalizerError
+from prompt_kit.data.texts import control_character, is_empty
+from prompt_kit.errors import ConfigError, VerbalizerError, shown
 
 # news_car'=='汽车 is how articles print the line: the quotes belong to the article's string, not to the label.
 _QUOTED = re.compile(r"""^['"‘’“”]?(.*?)['"‘’“”]\s*==\s*['"‘’“”](.*?)['"‘’“”]?$""")
+# Quotes and brackets around words, and what would stand between two Chinese words in place of a comma.
+_HAN = "\u3400-\u9fff"
+_ODD = re.compile(f"[\"'‘’“”「」《》【】]|^\\s*[\\[({{（]|(?<=[{_HAN}])\\s*[|/\\\\｜／+&。\\s]\\s*(?=[{_HAN}])")
 
 
 class WordTokenizer(Protocol):
@@ -50,7 +55,9 @@ class Verbalizer:
     def __post_init__(self):
         for words in self.words:
             if isinstance(words, str):  # it would fall apart into characters
-                raise VerbalizerError(f"words of a label: expected a tuple like ({words!r},), got the string {words!r}")
+                raise VerbalizerError(
+                    f"words of a label: expected a tuple like ({shown(words)},), got the string {shown(words)}"
+                )
         object.__setattr__(self, "labels", tuple(self.labels))
         object.__setattr__(self, "words", tuple(tuple(words) for words in self.words))
         _check(self.labels, self.words, "labels", lambda index: f"label {index + 1}")
@@ -97,7 +104,7 @@ class Verbalizer:
             words = entry.get("words") if isinstance(entry, Mapping) else None
             if not isinstance(words, list) or not all(isinstance(text, str) for text in [entry.get("label"), *words]):
                 raise VerbalizerError(
-                    f'label {index + 1}: expected {{"label": text, "words": [text, …]}}, got {entry!r}'
+                    f'label {index + 1}: expected {{"label": text, "words": [text, …]}}, got {shown(entry)}'
                 )
         return cls(tuple(entry["label"] for entry in entries), tuple(tuple(entry["words"]) for entry in entries))
 
@@ -132,7 +139,9 @@ class Verbalizer:
         ids = list(tokenizer.encode(word))
         if not ids or tokenizer.unk_id in ids:
             problem = "has characters outside the model's vocabulary" if ids else "has no token"
-            raise VerbalizerError(f"label word {word!r} of {label!r} {problem}; choose another word in label.txt")
+            raise VerbalizerError(
+                f"label word {shown(word)} of {shown(label)} {problem}; choose another word in label.txt"
+            )
         return ids
 
     def _check_lengths(self, tokens: Sequence[Sequence[Sequence[int]]], num_masks: int) -> None:
@@ -141,7 +150,9 @@ class Verbalizer:
             for (label, words), encoded in zip(self._pairs(), tokens)
             for word, ids in zip(words, encoded)
         ]
-        wrong = [f"{word!r} of {label!r} has {length}" for word, label, length in pairs if length != num_masks]
+        wrong = [
+            f"{shown(word)} of {shown(label)} has {length}" for word, label, length in pairs if length != num_masks
+        ]
         if not wrong:
             return
         lengths = {length for _, _, length in pairs}
@@ -149,8 +160,8 @@ class Verbalizer:
             fix = f"all words have {lengths.pop()}: use that many masks in the template"
         else:
             fix = f"choose words of {num_masks} tokens, or a template with one mask, which takes words of any length"
-        shown = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        raise VerbalizerError(f"with {num_masks} masks every label word needs {num_masks} tokens, but {shown}; {fix}")
+        listed = ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise VerbalizerError(f"with {num_masks} masks every label word needs {num_masks} tokens, but {listed}; {fix}")
 
     def _check_distinct(self, tokens: Sequence[Sequence[Sequence[int]]], num_masks: int) -> None:
         """Words may differ and still sum to the same logit: lower-casing, or with one mask the order of characters."""
@@ -164,8 +175,8 @@ class Verbalizer:
             if key in seen:
                 first, second = self.labels[seen[key]], self.labels[c]
                 raise VerbalizerError(
-                    f"the words of {first!r} ({', '.join(self.words[seen[key]])}) and {second!r} "
-                    f"({', '.join(self.words[c])}) are the same tokens, so these labels cannot be told apart; "
+                    f"the words of {shown(first)} ({list_names(self.words[seen[key]])}) and {shown(second)} "
+                    f"({list_names(self.words[c])}) are the same tokens, so these labels cannot be told apart; "
                     "change one word in label.txt"
                 )
             seen[key] = c
@@ -177,16 +188,23 @@ def _parse(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     if not line:
         raise VerbalizerError(f"{where}: blank line, expected label or label==word; delete the blank line")
     if "\t" in line:
-        raise VerbalizerError(f"{where}: a tab in {line!r}, expected label or label==word; write == instead of the tab")
+        raise VerbalizerError(
+            f"{where}: a tab in {shown(line)}, expected label or label==word; write == instead of the tab"
+        )
+    if found := control_character(line):
+        raise VerbalizerError(f"{where}: the control character {found} in {shown(line)}; take it out")
+    if "＝" in line:
+        raise VerbalizerError(f"{where}: full-width ＝ in {shown(line)}, expected label==word; write == in ASCII")
     label, sign, rest = line.partition("==")
     quoted = _QUOTED.match(line)
     if quoted:
         label, rest = quoted.groups()
     if "==" in rest or rest.startswith("="):
-        raise VerbalizerError(f"{where}: more than one '==', expected label==word, got {line!r}")
-    if odd := re.search("[\"'‘’“”「」《》]", rest):
+        raise VerbalizerError(f"{where}: more than one '==', expected label==word, got {shown(line)}")
+    if odd := _ODD.search(rest):
         raise VerbalizerError(
-            f"{where}: {odd[0]} in the label words of {line!r}; write them without quotes: label==word,word"
+            f"{where}: {odd[0]} in the label words of {shown(line)}; write them without quotes, commas between: "
+            "label==word,word"
         )
     label = label.strip()
     if not sign:
@@ -201,26 +219,31 @@ def _check(labels: Sequence[str], words: Sequence[Sequence[str]], name: str, whe
     first_label: dict[str, int] = {}
     first_word: dict[str, int] = {}
     for index, (label, own) in enumerate(zip(labels, words)):
-        if not label:
+        for text in (label, *own):
+            if found := control_character(text):
+                raise VerbalizerError(
+                    f"{where(index)}: the control character {found} in {shown(text)}, which would steer a terminal; take it out"
+                )
+        if is_empty(label):
             raise VerbalizerError(f"{where(index)}: empty label, expected label or label==word")
         if label in first_label:
             raise VerbalizerError(
-                f"{where(index)}: repeated label {label!r}, first at {where(first_label[label])}; "
+                f"{where(index)}: repeated label {shown(label)}, first at {where(first_label[label])}; "
                 "several words of one label go on one line: label==word,word"
             )
         first_label[label] = index
         if not own or not all(own):
             raise VerbalizerError(
-                f"{where(index)}: empty label word for {label!r}, expected label==word or label==word,word"
+                f"{where(index)}: empty label word for {shown(label)}, expected label==word or label==word,word"
             )
         for word in own:
             if word not in first_word:
                 first_word[word] = index
             elif first_word[word] == index:
-                raise VerbalizerError(f"{where(index)}: word {word!r} stands twice for {label!r}; keep one")
+                raise VerbalizerError(f"{where(index)}: word {shown(word)} stands twice for {shown(label)}; keep one")
             else:
                 raise VerbalizerError(
-                    f"{where(index)}: {label!r} and {labels[first_word[word]]!r} have the same word {word!r} "
+                    f"{where(index)}: {shown(label)} and {shown(labels[first_word[word]])} have the same word {shown(word)} "
                     f"(first at {where(first_word[word])}), so they could not be told apart; change one"
                 )
     if len(labels) < 2:

@@ -408,3 +408,15 @@ def test_no_message_is_longer_than_a_few_lines(tmp_path):
         (f"一\ta\n{long}", False), (f'{{"{long}": "一"}}', True), ("\t".join("字" * 9999), True), (f" \t{labels[0]}", True),
     ):  # fmt: skip
         assert len(message(read_examples, write(tmp_path / "f", content), labels, require_labels=require)) < 1600
+
+
+def test_paths_that_no_system_takes(tmp_path, verbalizer):
+    (tmp_path / "loop").symlink_to("loop")
+    for folder in (tmp_path / ("x" * 300), tmp_path / "loop"):
+        assert "expected a folder with label.txt" in message(read_dataset, folder, verbalizer)
+    assert "File name too long" in message(read_texts, tmp_path / ("x" * 300))
+    assert "symbolic links" in message(read_texts, tmp_path / "loop")
+    for name in ("train.txt", "dev.txt"):
+        write(tmp_path / name, "一\tnews_car\n")
+    (tmp_path / "test.txt").symlink_to("test.txt")  # there, but not to be read: not passed over as if it were absent
+    assert "symbolic links" in message(read_dataset, tmp_path, verbalizer)

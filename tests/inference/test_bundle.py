@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from toy_bundle import LABELS, TEMPLATE, edit_config, toy_config, write_toy_bundle
@@ -171,3 +172,50 @@ def test_agreement_of_99_percent(agreement, expected):
 def test_labels_keep_their_order():
     assert toy_config().verbalizer == LABELS
     assert [entry["label"] for entry in toy_config().to_dict()["verbalizer"]["labels"]] == ["sports", "car", "finance"]
+
+
+@pytest.mark.parametrize("odd", ["\n", "\x1b[2J", "\x9b1m", "\u202e", "\udc9b", "\x00"])
+@pytest.mark.parametrize(
+    "key", ["label", "word", "base_model", "mode", "template", "metric", "model", "version", "unknown"]
+)
+def test_what_would_steer_a_terminal_is_refused(tmp_path, key, odd):
+    """A folder may come from a stranger, and its labels and names are printed."""
+    folder = write_toy_bundle(tmp_path / "export")
+    config = json.loads((folder / "prompt_config.json").read_text("utf-8"))
+    name = f"x{odd}y"
+    {
+        "label": lambda: config["verbalizer"]["labels"][0].update(label=name),
+        "word": lambda: config["verbalizer"]["labels"][0].update(words=[name]),
+        "base_model": lambda: config.update(base_model=name),
+        "mode": lambda: config.update(mode=name),
+        "template": lambda: config["prompt"].update(template=config["prompt"]["template"] + odd),
+        "metric": lambda: config["metrics"].update({name: 1.0}),
+        "model": lambda: config["models"].update({name: "model.onnx"}),
+        "version": lambda: config["versions"].update(python=name),
+        "unknown": lambda: config.update({"later": [{"a": name}]}),
+    }[key]()
+    (folder / "prompt_config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(BundleError, match=rf"the control character U\+{ord(odd[0]):04X} in ") as caught:
+        read_bundle(folder)
+    assert odd not in str(caught.value) and "prompt_config.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["verbalizer", "models", "format_version", "inputs", "tokenizer", "prompt"])
+@pytest.mark.parametrize("value", ["x" * 100_000, ["x"] * 50_000, {"x" * 100_000: 1}, {"template": "x" * 100_000}])
+def test_messages_of_a_damaged_bundle_are_short(tmp_path, key, value):
+    folder = write_toy_bundle(tmp_path / "export")
+    edit_config(folder, **{key: value})
+    try:
+        read_bundle(folder)
+    except BundleError as error:
+        assert len(str(error)) < 1500
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_names_that_no_system_takes_and_links_that_turn_round(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (tmp_path / ("x" * 300) / "model", tmp_path / "loop" / "model"):
+        with pytest.raises(BundleError, match="no exported model at"):
+            bundle_folder(path)
+    with pytest.raises(BundleError, match="prompt_config.json"):
+        read_bundle(tmp_path / ("x" * 300))  # a file in an existing folder, as PaddleNLP's prefix is

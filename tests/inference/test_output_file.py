@@ -111,3 +111,17 @@ def test_two_processes_do_not_mix_their_lines(path):
         OutputFile(path, resume=True).write("b")
     first.close()
     assert path.read_bytes() == b"a\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_paths_that_take_no_file(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (
+        tmp_path / ("x" * 300),
+        tmp_path / "loop",
+        tmp_path / "loop" / "a",
+        tmp_path / ("x" * 300) / "a",
+        tmp_path,
+    ):
+        with pytest.raises(ConfigError):
+            OutputFile(path, overwrite=True)

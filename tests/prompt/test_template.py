@@ -256,3 +256,15 @@ def test_segments_check_themselves():
         Text("x")
     with pytest.raises(TemplateError, match="no mask"):
         Template((TEXT, Hard("它是")))
+
+
+@pytest.mark.parametrize("at", [0, 5_000, 99_990])
+def test_a_long_template_is_shown_around_the_mistake(at):
+    words = "主" * at + "}" + "题" * (100_000 - at)
+    with pytest.raises(TemplateError) as caught:
+        Template.parse(words)
+    assert f"column {at + 1}: this }} closes nothing" in str(caught.value) and "▲}" in str(caught.value)
+    assert len(str(caught.value)) < 500
+    with pytest.raises(TemplateError) as caught:
+        Template.parse("{'" + "x" * 100_000 + "'}")
+    assert len(str(caught.value)) < 900

@@ -244,3 +244,44 @@ def test_odd_label_words_are_an_error(line, what):
     with pytest.raises(VerbalizerError, match=what) as caught:
         Verbalizer.from_lines([line, "c==汽车"])
     assert str(caught.value).startswith("label.txt:1: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "odd"),
+    [("a==足球/篮球", "/"), ("a==足球|篮球", "|"), ("a==足球 篮球", " "), ("a==足球　篮球", "\u3000"), ("a==足球。篮球", "。"),
+     ("a==[足球,篮球]", "["), ("a==（足球，篮球）", "（"), ("a==【足球】", "【")],
+)  # fmt: skip
+def test_what_stands_for_a_comma_or_around_words_is_an_error(line, odd):
+    found = lines_message(line, "b")
+    assert found.startswith(f"label.txt:1: {odd} in the label words of ") and "label==word,word" in found
+
+
+@pytest.mark.parametrize("words", ["TCP/IP", "New York", "iPhone 15", "足球(男)", "C++", "新 car"])
+def test_such_marks_are_fine_in_words_of_other_letters(words):
+    assert Verbalizer.from_lines([f"a=={words}", "b"]).words[0] == (words,)
+
+
+def test_full_width_equals_signs_are_an_error():
+    assert lines_message("a＝＝甲", "b").startswith("label.txt:1: full-width ＝ in 'a＝＝甲'")
+
+
+@pytest.mark.parametrize("odd", ["\x1b[31m", "\x0b", "\x9b", "\u2028", "\u202e", "\ud800", "\x00"])
+def test_control_characters_in_labels_and_words_are_refused(odd):
+    for lines in ([f"a{odd}c==甲", "b"], [f"a==甲{odd}乙", "b"]):
+        found = lines_message(*lines)
+        assert found.startswith(f"label.txt:1: the control character U+{ord(odd[0]):04X} in ") and odd not in found
+    config = {"labels": [{"label": f"a{odd}", "words": ["甲"]}, {"label": "b", "words": ["乙"]}]}
+    assert "label 1: the control character" in message(Verbalizer.from_dict, config)
+
+
+def test_a_label_that_shows_nothing_is_empty():
+    assert lines_message("\u200b==甲", "b").startswith("label.txt:1: empty label")
+
+
+def test_messages_are_cut():
+    long = "长" * 50_000
+    for lines in (
+        [f"{long}==甲==乙", "b"], [f"{long}=={long}", f"{long}==乙"], [f"a=={long}", f"b=={long}"], [f"a==“{long}", "b"],
+        [f"a=={long},{long}", "b"], [f"{long}\t甲", "b"],
+    ):  # fmt: skip
+        assert len(lines_message(*lines)) < 700
