@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -65,25 +67,23 @@ def main(argv=None) -> None:
         with paddle.no_grad():
             return float((model.head(states).numpy().argmax(axis=1) == gold).mean())
 
-    drawn, variants = {}, {}
-    for shots in args.shots:
-        for seed in args.seeds:
-            drawn[shots, seed] = sample_few_shot(dataset.train, shots, seed, verbalizer.labels)
-            for count in args.augment:
-                made = make_variants(drawn[shots, seed], verbalizer, count, seed, guesser)
-                kept = without_near_duplicates(made, judged)
-                variants[shots, seed, count] = [Example(one.text, one.label) for one in kept]
+    def draw(shots: int, seed: int) -> list[Example]:
+        return sample_few_shot(dataset.train, shots, seed, verbalizer.labels)
+
+    @cache
+    def variants_of(shots: int, seed: int, count: int) -> list[Example]:
+        made = make_variants(draw(shots, seed), verbalizer, count, seed, guesser) if count else []
+        return [Example(one.text, one.label) for one in without_near_duplicates(made, judged)]
+
     runs = []
     for texts in (False, True) if dataset.unlabelled else (False,):
         if texts:
             model.start_from_texts(dataset.unlabelled)
-        for (shots, seed), examples in drawn.items():
-            for count in [0, *args.augment]:
-                more = variants.get((shots, seed, count), [])
-                found = accuracy([*examples, *more])
-                row = {"data_txt": texts, "shots": shots, "seed": seed, "augment": count, "variants": len(more)}
-                runs.append({**row, "test_accuracy": found})
-                print(json.dumps(runs[-1]), flush=True)
+        for shots, seed, count in product(args.shots, args.seeds, [0, *args.augment]):
+            more = variants_of(shots, seed, count)
+            row = {"data_txt": texts, "shots": shots, "seed": seed, "augment": count, "variants": len(more)}
+            runs.append({**row, "test_accuracy": accuracy([*draw(shots, seed), *more])})
+            print(json.dumps(runs[-1]), flush=True)
     Path(args.output_file).write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
 
 
