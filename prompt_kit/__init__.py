@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prompt_kit.versions import __version__
 
@@ -49,7 +49,7 @@ _MODULES = {
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import on first use: prediction must not pay for Paddle, nor need it."""
     if name in _MODULES:
         return getattr(importlib.import_module(_MODULES[name]), name)

@@ -106,7 +106,7 @@ def check_object(
     """Raise `error`, in one line, for the first entry of an object that is absent or of another shape."""
     for name, shape in shapes.items():
         if isinstance(shape, Mapping):
-            inner = content.get(name)
+            inner: Any = content.get(name)
             if not isinstance(inner, dict):
                 _refuse(content, f"{prefix}{name}", name, OBJECT.what, where, error, fix)
             check_object(inner, shape, where, error, fix, f"{prefix}{name}.")
@@ -116,7 +116,9 @@ def check_object(
             _refuse(content, f"{prefix}{name}", name, shape.what, where, error, fix)
 
 
-def _refuse(content, label: str, name: str, what: str, where: str, error: type[PromptKitError], fix: str) -> None:
+def _refuse(
+    content: Mapping[str, Any], label: str, name: str, what: str, where: str, error: type[PromptKitError], fix: str
+) -> None:
     found = f"is {_shown(content[name])}" if name in content else "is missing"
     raise error(f"{where} is damaged: {label} {found}, expected {what}; {fix}")
 

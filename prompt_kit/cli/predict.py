@@ -179,7 +179,8 @@ def predict(
     again = list(islice(predictions, done - skipped))
     if len(again) < done - skipped:
         raise DataError(f"{args.output_file} has {done} lines, more than the input: it is the output of another one")
-    if again and _without_numbers(FORMATS[args.output_format](again[-1])) != _without_numbers(output.place.last):
+    last = output.place.last if output else ""
+    if again and _without_numbers(FORMATS[args.output_format](again[-1])) != _without_numbers(last):
         raise DataError(
             f"{args.output_file}:{done}: not what this run writes for text {done}; --resume needs the input, the model, "
             "--output_format and --top_k that the file was begun with (or --overwrite to start again)"

@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Optional, TextIO, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Optional, TextIO, Union
 
 from prompt_kit.data.encoding import command
 from prompt_kit.data.layout import labelled_otherwise, list_names, no_tab, not_a_text, too_many_columns, wrong_label
@@ -146,7 +146,8 @@ def read_dataset(
             f"{os.fspath(folder)}: expected a folder with label.txt, train.txt and dev.txt, "
             f"but {root.absolute()} {found}"
         )
-    read, files = {}, []
+    read: dict[str, Any] = {}
+    files = []
     for split in splits:
         path = root / f"{split}.txt"
         if split in optional and not os.path.lexists(path):
@@ -188,7 +189,8 @@ def sample_few_shot(
     for label, found in places.items():
         # Only random() is promised to give the same numbers in every Python version; random.sample is not.
         draw = random.Random(f"{seed}/{label}")
-        kept += sorted(found, key=lambda _, draw=draw: draw.random())[:shots]
+        order = {place: draw.random() for place in found}
+        kept += sorted(found, key=order.__getitem__)[:shots]
     return [examples[place] for place in sorted(kept)]
 
 
@@ -199,7 +201,7 @@ def fingerprint(paths: Iterable[PathLike]) -> str:
         digest = hashlib.sha256()
         try:
             with open(path, "rb") as stream:
-                for block in iter(lambda stream=stream: stream.read(1 << 20), b""):
+                while block := stream.read(1 << 20):
                     digest.update(block)
         except OSError as problem:
             raise DataError(

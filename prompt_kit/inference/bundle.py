@@ -130,15 +130,17 @@ class BundleConfig:
             raise BundleError(f"format_version {shown(version)}, this prompt-kit reads {FORMAT_VERSION}: {fix}")
         if "models" not in config and "head" in config:
             raise BundleError("this is a training folder, not an exported one: run python export.py on it first")
-        types = {"prompt": dict, "verbalizer": dict, "models": dict, "inputs": dict, "outputs": dict}
-        for key, kind in types.items():
-            if not isinstance(config.get(key), kind):
+        for key in ("prompt", "verbalizer", "models", *_GRAPH):
+            if not isinstance(config.get(key), dict):
                 raise BundleError(f"{key}: expected a JSON object, got {shown(config.get(key))}; {_EXPORT_AGAIN}")
         prompt = config["prompt"]
-        for key, kind in (("template", str), ("max_seq_length", int)):
+        known: tuple[tuple[str, type], ...] = (("template", str), ("max_seq_length", int))
+        for key, kind in known:
             if not isinstance(prompt.get(key), kind):
                 raise BundleError(f"prompt: expected a {kind.__name__} as {key}, got {shown(prompt.get(key))}")
-        shapes = {kind: {name: _shape(kind, name, shape) for name, shape in config[kind].items()} for kind in _GRAPH}
+        shapes: dict[str, Any] = {
+            graph: {name: _shape(graph, name, shape) for name, shape in config[graph].items()} for graph in _GRAPH
+        }
         optional = {key: config[key] for key in _OPTIONAL if isinstance(config.get(key), type(_OPTIONAL[key]))}
         return cls(prompt, Verbalizer.from_dict(config["verbalizer"]), config["models"], **shapes, **optional)
 

@@ -53,9 +53,9 @@ def open_member(flag: str, path: str, trained: Callable[[], type[Member]]) -> Me
         raise ConfigError(
             f"--{flag} {path} is an ensemble itself; name the folders of its members: {folder}/member-0 …"
         )
-    exported = "models" in content
+    exported, words = "models" in content, content.get("verbalizer", {})
     try:
-        verbalizer = read_bundle(folder).verbalizer if exported else Verbalizer.from_dict(content.get("verbalizer"))
+        verbalizer = read_bundle(folder).verbalizer if exported else Verbalizer.from_dict(words)
         about = {key: content.get(key) for key in ("mode", "base_model")}
         kind = Member if exported else trained()
         return kind(folder, verbalizer, {**about, "template": content["prompt"]["template"]})

@@ -27,7 +27,7 @@ class Classes:
     values: tuple[Hashable, ...]
     verbalizer: Verbalizer
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.values) != len(self.verbalizer):
             raise VerbalizerError(f"{len(self.values)} labels, but names for {len(self.verbalizer)}")
 

@@ -153,7 +153,10 @@ class PromptTokenizer:
 
         Raises DataError as `encode` does.
         """
-        read = {(slot.field, slot.truncate == "head"): [] for slot in self._slots}  # the field, and which end is kept
+        # the field, and which end is kept
+        read: dict[tuple[str, bool], list[list[int]]] = {
+            (slot.field, slot.truncate == "head"): [] for slot in self._slots
+        }
         for from_end in {end for _, end in read}:
             names = [name for name, end in read if end == from_end]
             texts = [_text_of(example, name) for name in names for example in examples]
@@ -196,31 +199,33 @@ class PromptTokenizer:
     def _build_pieces(self) -> list[Union[_Fixed, _Slot]]:
         """The template as an alternation of ready-made tokens and slots; fills the table of soft tokens."""
         tokenizer, token_type = self.tokenizer, 0
-        pieces: list[Union[_Fixed, _Slot]] = [_Fixed()]
-        pieces[0].add([tokenizer.cls_id], token_type)
+        fixed = _Fixed()
+        pieces: list[Union[_Fixed, _Slot]] = [fixed]
+        fixed.add([tokenizer.cls_id], token_type)
         shared: dict[int, list[int]] = {}
         for segment in merge_soft(self.template.segments):
             if segment.token_type is not None:
                 token_type = segment.token_type
             if isinstance(segment, Text):
                 first = not any(isinstance(piece, _Slot) for piece in pieces)
-                pieces += [self._slot(segment, token_type, first), _Fixed()]
-                continue
-            fixed = pieces[-1]
-            if isinstance(segment, Mask):
+                fixed = _Fixed()
+                pieces += [self._slot(segment, token_type, first), fixed]
+            elif isinstance(segment, Mask):
                 fixed.masks += range(len(fixed.ids), len(fixed.ids) + segment.length)
                 fixed.add([tokenizer.mask_id] * segment.length, token_type)
             elif isinstance(segment, Sep):
                 fixed.add([tokenizer.sep_id], token_type)
             elif isinstance(segment, Soft):
-                numbers = shared.get(segment.soft_id) or self._number_soft(segment)
-                if segment.soft_id is not None:
+                if segment.soft_id is None:
+                    numbers = self._number_soft(segment)
+                else:
+                    numbers = shared.get(segment.soft_id) or self._number_soft(segment)
                     shared[segment.soft_id] = numbers
                 starts = (self._soft_tokens[number - 1].init_id for number in numbers)
                 fixed.add([tokenizer.unk_id if start is None else start for start in starts], token_type, numbers)
             else:
                 fixed.add(self._tokens_of(segment.text), token_type)
-        pieces[-1].add([tokenizer.sep_id], token_type)
+        fixed.add([tokenizer.sep_id], token_type)
         return pieces
 
     def _slot(self, segment: Text, token_type: int, first: bool) -> _Slot:
@@ -344,7 +349,7 @@ def collate(
         "mask_columns": np.array([one.mask_columns for one in features], dtype=np.int64),
     }
     if features[0].soft_ids is not None:
-        arrays["soft_ids"] = stack([one.soft_ids for one in features], 0)
+        arrays["soft_ids"] = stack([one.soft_ids or [] for one in features], 0)
     return arrays
 
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from prompt_kit.errors import TemplateError
 from prompt_kit.prompt.template_parser import BareText, Block, Entry, parse_parts, template_error
@@ -171,15 +171,17 @@ def _segment(source: str, block: Block) -> Segment:
             _check_attribute(source, keyword, entry)
     if keyword in ("prefix", "options"):
         raise template_error(source, block.at, f"{{'{keyword}'}} is not supported yet")
-    given = {entry.key: entry.value for entry in block.entries if entry.value is not None}  # None means the default
+    # None means the default
+    given: dict[str, Any] = {entry.key: entry.value for entry in block.entries if entry.value is not None}
+    words: Any = given.get(keyword)
     if keyword != "text" and given.get("truncate", False) is not False:
         raise SegmentError("only {'text'} can be cut, the prompt's own words never are", "truncate")
 
     token_type, length = given.get("token_type"), given.get("length")
     if keyword == "text":
-        return Text(given.get("text"), given.get("truncate", True), token_type)
+        return Text(words, given.get("truncate", True), token_type)
     if keyword == "hard":
-        return Hard(given.get("hard"), token_type)
+        return Hard(words, token_type)
     if keyword in ("mask", "sep"):
         if keyword in given:
             raise SegmentError(f"'{keyword}' takes no value, got {literal(given[keyword])}", keyword)

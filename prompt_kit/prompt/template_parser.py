@@ -119,7 +119,8 @@ class _Scanner:
         return BareText(start, self.source[start : self.at].rstrip())
 
     def _block(self) -> Block:
-        start, entries = self.at, []
+        start = self.at
+        entries: list[Entry] = []
         self.at += 1
         while True:
             self._skip_space()
@@ -163,7 +164,8 @@ class _Scanner:
         return _CONSTANTS[word] if word in _CONSTANTS else int(word)
 
     def _string(self) -> str:
-        start, mark, text = self.at, self._peek(), []
+        start, mark = self.at, self._peek()
+        text: list[str] = []
         self.at += 1
         while True:
             char = self._peek()

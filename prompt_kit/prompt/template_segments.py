@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Optional, Union
+from typing import Any, ClassVar, Optional, Union
 
 from prompt_kit.errors import TemplateError
 from prompt_kit.prompt.template_parser import Value, quote
@@ -44,8 +44,8 @@ class _Segment:
         return {self.keyword: None}
 
     def __str__(self) -> str:
-        (keyword, value), *rest = {**self._entries(), "token_type": self.token_type}.items()
-        rest = [f", {quote(key)}: {literal(one)}" for key, one in rest if one is not None]
+        (keyword, value), *others = {**self._entries(), "token_type": self.token_type}.items()
+        rest = [f", {quote(key)}: {literal(one)}" for key, one in others if one is not None]
         if value is None and not rest:
             return "{" + quote(keyword) + "}"
         return "{" + f"{quote(keyword)}: {literal(value)}" + "".join(rest) + "}"
@@ -146,7 +146,7 @@ def merge_soft(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     encoder in hidden size. (PaddleNLP fails an assertion on the former, and takes the first of the latter.)
     """
     merged = list(segments)
-    shared: dict[int, dict[str, Value]] = {}
+    shared: dict[int, dict[str, Any]] = {}
     for index, one in enumerate(merged):
         if isinstance(one, Soft) and one.soft_id is not None:
             for key in ("text", "length", "encoder", "hidden_size"):
@@ -155,7 +155,7 @@ def merge_soft(segments: Iterable[Segment]) -> tuple[Segment, ...]:
         if isinstance(one, Soft) and one.soft_id is not None:
             merged[index] = replace(one, **shared[one.soft_id])
 
-    sizes: dict[str, dict[str, Value]] = {}
+    sizes: dict[str, dict[str, Any]] = {}
     for index, one in enumerate(merged):
         if isinstance(one, Soft) and one.encoder is not None:
             _agree(sizes.setdefault(one.encoder, {}), "hidden_size", one.hidden_size, f"encoder {one.encoder}", index)
@@ -192,7 +192,7 @@ def _check_count(key: str, value: Value) -> None:
     _check(good, key, "a whole number of 1 or more", value)
 
 
-def _check_words(key: str, text: Value) -> None:
+def _check_words(key: str, text: Any) -> None:
     _check(isinstance(text, str) and bool(text.strip()), key, "a string with words in it", text)
     if any("\ud800" <= char <= "\udfff" for char in text):  # how Python shows bytes on a command line that are no UTF-8
         raise SegmentError("the words are not valid UTF-8, check the encoding of the terminal", key)

@@ -88,14 +88,15 @@ class Tokenizer:
 
     def __init__(self, backend: tokenizers.Tokenizer, source: str) -> None:
         """Wrap a WordPiece `backend`; `source` names where it came from in error messages."""
-        missing = [token for token in SPECIAL_TOKENS if backend.token_to_id(token) is None]
+        ids = {token: number for token in SPECIAL_TOKENS if (number := backend.token_to_id(token)) is not None}
+        missing = [token for token in SPECIAL_TOKENS if token not in ids]
         if missing:
             raise TokenizationError(
                 f"{source}: the vocabulary lacks {', '.join(missing)}; "
                 f"expected all of {', '.join(SPECIAL_TOKENS)}: use a masked language model of the ERNIE or BERT family"
             )
         self._backend = backend
-        self.pad_id, self.cls_id, self.sep_id, self.mask_id, self.unk_id = map(backend.token_to_id, SPECIAL_TOKENS)
+        self.pad_id, self.cls_id, self.sep_id, self.mask_id, self.unk_id = (ids[token] for token in SPECIAL_TOKENS)
         self.cuts_at_free_characters = _cuts_as_ours(backend)  # see long_texts.py
 
     @classmethod
@@ -123,7 +124,7 @@ class Tokenizer:
             )
         )
         removed, marks, spaces, isolated = _character_classes()
-        steps = [normalizers.Replace(Regex(removed), "")]
+        steps: list[Any] = [normalizers.Replace(Regex(removed), "")]
         if lowercase:
             # Lowercase works character by character, so there is no final sigma: PaddleNLP's does too.
             steps += [normalizers.Lowercase(), normalizers.Replace(*_LATE_DECOMPOSITION), normalizers.NFD()]
@@ -383,7 +384,7 @@ def _read_config(path: Path) -> tuple[bool, str]:
     lowercase = config.get("do_lower_case", True)
     if not isinstance(lowercase, bool):
         raise TokenizationError(f"{path}: do_lower_case must be true or false, got {lowercase!r}")
-    usual = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
+    usual: dict[str, Any] = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
     if family == "bert":  # ErnieTokenizer takes no notice of these
         usual.update(do_basic_tokenize=True, tokenize_chinese_chars=True, strip_accents=lowercase)
     for key, expected in usual.items():

@@ -6,7 +6,7 @@ This is data only. What a word is worth under a tokenizer is `token_table`; what
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -52,7 +52,7 @@ class Verbalizer:
     labels: tuple[str, ...]
     words: tuple[tuple[str, ...], ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for words in self.words:
             if isinstance(words, str):  # it would fall apart into characters
                 raise VerbalizerError(
@@ -167,7 +167,9 @@ class Verbalizer:
         """Words may differ and still sum to the same logit: lower-casing, or with one mask the order of characters."""
         seen: dict[Any, int] = {}
         for c, words in enumerate(tokens):
-            terms: Counter = Counter()  # (mask, token id) -> its weight in the label's logit
+            terms: dict[tuple[int, int], Fraction] = defaultdict(
+                Fraction
+            )  # (mask, token id) -> its weight in the label's logit
             for word in words:
                 for place, token in enumerate(word):
                     terms[place if num_masks > 1 else 0, token] += Fraction(1, len(words) * len(word))

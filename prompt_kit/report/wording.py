@@ -105,6 +105,6 @@ class Wording:
         self.language = language
         self._column = LANGUAGES.index(language)
 
-    def __call__(self, key: str, **values) -> str:
+    def __call__(self, key: str, **values: object) -> str:
         text = _WORDS[key][self._column]
         return text.format(**values) if values else text

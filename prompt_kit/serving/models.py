@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Protocol
 
@@ -76,7 +76,7 @@ class Models:
             self._models[name] = ServedModel(name, predictor, batcher, needs_pair)
             metrics.watch(name, batcher)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._models.values())
 
     def get(self, name: Optional[str]) -> ServedModel:

@@ -36,7 +36,8 @@ def stratified(labels: Sequence[str], shares: Sequence[float], seed: int) -> lis
     owed = [0.0] * len(shares)  # what rounding has kept back from each part so far
     for label, found in places.items():
         draw = random.Random(f"{seed}/{label}")  # only random() is promised to be the same in every Python version
-        order = sorted(found, key=lambda _, draw=draw: draw.random())
+        drawn = {place: draw.random() for place in found}
+        order = sorted(found, key=drawn.__getitem__)
         sizes = _sizes(len(found), shares, owed)
         start = 0
         for part, size in zip(parts, sizes):

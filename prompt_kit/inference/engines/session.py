@@ -15,8 +15,11 @@ class Session(Protocol):
     outputs  name -> shape of the graph's outputs; a dimension that is free is anything but an int
     """
 
-    inputs: Sequence[str]
-    outputs: Mapping[str, Sequence[Any]]
+    @property
+    def inputs(self) -> Sequence[str]: ...
+
+    @property
+    def outputs(self) -> Mapping[str, Sequence[Any]]: ...
 
     def run(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         """Label logits [B, C] float32 of one batch; raises whatever the engine raises."""
