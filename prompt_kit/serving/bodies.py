@@ -15,7 +15,7 @@ from typing import Any, Callable, Optional
 from starlette.requests import Request
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.data.importers.records import is_empty
+from prompt_kit.data.texts import is_empty
 from prompt_kit.serving.limits import Limits
 from prompt_kit.serving.refusals import Refusal
 
