@@ -53,7 +53,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit serve") -
         predictors = {}
         for name, folder in folders.items():
             predictors[name] = Predictor(folder, device=args.device, device_id=args.device_id, num_threads=args.num_threads,
-                                         precision=args.precision)  # fmt: skip
+                                         precision=args.precision, engine=args.engine)  # fmt: skip
             one = predictors[name]
             note(prog, f"model {name}: {len(one.labels)} labels, {one.device}, {one.precision} ({one.folder})")
         host, port = listener.getsockname()[:2]
@@ -88,7 +88,13 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit serve") -> argp
     add("--num_threads", type=int, metavar="N", help="CPU threads of each model (default: the physical cores)")
     add(
         "--precision",
-        choices=("auto", "fp32", "fp16", "int8"),
+        choices=("auto", "fp32", "fp16", "int8", "bf16"),
+        default="auto",
+        help="as of prompt-kit predict (default: auto)",
+    )
+    add(
+        "--engine",
+        choices=("auto", "onnxruntime", "openvino"),
         default="auto",
         help="as of prompt-kit predict (default: auto)",
     )
