@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import signal
 import subprocess
 import sys
 
@@ -130,17 +129,24 @@ def test_a_reader_that_goes_away_is_no_error(root):
 # --- what a run meets outside of itself ---
 
 
-def test_an_interrupt_that_a_package_makes_an_import_error_of(capsys):
-    """Packages with C code do: the advice to install them would be wrong."""
-
-    def main(argv):
-        try:
-            os.kill(os.getpid(), signal.SIGINT)
-        except KeyboardInterrupt:
-            raise DependencyError("onnxruntime cannot be imported; install it") from None
-
-    assert ended(main, capsys) == (130, "", "interrupted\n")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # as before
+def test_an_interrupt_that_a_package_makes_an_import_error_of(root):
+    """Packages with C code do: the advice to install them would be wrong. In a process of its own: a signal is real."""
+    program = (
+        "import os, signal\n"
+        "from prompt_kit.cli.parser import run\n"
+        "from prompt_kit.errors import DependencyError\n"
+        "def main(argv):\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise DependencyError('onnxruntime cannot be imported; install it') from None\n"
+        "try:\n"
+        "    run(main)\n"
+        "except SystemExit as end:\n"
+        "    print(end.code, signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "130 True\n", "interrupted\n")
 
 
 def test_a_long_message_is_cut_and_control_characters_are_spelled(capsys, monkeypatch):
