@@ -169,10 +169,10 @@ def _check_texts(key: str, texts: Any, limits: Limits) -> None:
             raise _wrong(where, "a text", text)
         if len(text) > limits.characters:
             raise Refusal(422, "text_too_long", f"{where} has {len(text)} characters, at most {limits.characters}")
-        if is_empty(text):
-            raise Refusal(422, "empty_text", f"{where} is empty; expected some words")
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise Refusal(422, "broken_text", f"{where} holds half of a surrogate pair (\\ud800 to \\udfff alone)")
+        if is_empty(text):
+            raise Refusal(422, "empty_text", f"{where} is empty; expected some words")
 
 
 def _wrong(where: str, expected: str, got: Any) -> Refusal:

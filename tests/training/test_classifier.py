@@ -306,7 +306,7 @@ def test_mistakes_in_data(make, call, message):
         (dict(method="promt"), "method 'promt': expected one of prompt, finetune"),
         (dict(verbalizer="sofd"), "verbalizer 'sofd': expected one of cosine, soft"),
         (dict(learning_rate=-1.0), "learning_rate must be above 0, got -1.0"),
-        (dict(learning_rate="fast"), "wrong type"),
+        (dict(learning_rate="fast"), "--learning_rate must be a finite number, got fast"),
         (dict(seed=-1), "seed must be a whole number from 0"),
         (dict(seed="x"), "seed must be a whole number from 0"),
         (dict(max_seq_length=4), "leaves no room"),
