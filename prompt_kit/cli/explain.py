@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
+from prompt_kit.cli.model_flags import add_model_flags
 from prompt_kit.cli.parser import ArgumentParser, typed
 
 if TYPE_CHECKING:
@@ -36,25 +37,16 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit explain")
 
 def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit explain") -> argparse.Namespace:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit explain", typed(prog)))
-    parser.set_defaults(prog=prog, use_fp16=False, device_id=0, output_file=None)
+    parser.set_defaults(prog=prog, use_fp16=False, output_file=None)
     add = parser.add_argument
-    add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
-        help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
+    add_model_flags(parser, "fp32", "fp32 tells the small changes that one character makes best")
     add("--data_dir", metavar="FOLDER", help="explain the lines of data.txt in this folder")
     add("--text", nargs="+", metavar="TEXT", help="explain these texts")
     add("--label", metavar="LABEL", help="what speaks for this label (default: for the predicted one)")
     add("--top_k", type=int, default=5, metavar="K", help="characters to name at most (default: %(default)s)")
     add("--output_format", choices=sorted(FORMATS), default="text",
         help="text: two lines a text; jsonl: a JSON object with every character (default: %(default)s)")  # fmt: skip
-    add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
     add("--batch_size", type=int, default=32, metavar="N", help="texts at a time (default: %(default)s)")
-    add("--device", choices=("auto", "cpu", "gpu"), default="auto",
-        help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
-    add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
-    add("--engine", choices=("auto", "onnxruntime", "openvino"), default="auto",
-        help="what computes on a CPU; auto: the faster of those that are installed (default: auto)")  # fmt: skip
-    add("--precision", choices=("auto", "fp32", "fp16", "int8", "bf16"), default="fp32",
-        help="fp32 tells the small changes that one character makes best (default: %(default)s)")  # fmt: skip
     return parser.parse_args(argv)
 
 

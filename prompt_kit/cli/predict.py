@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from prompt_kit.cli import predict_table
+from prompt_kit.cli.model_flags import add_model_flags
 from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.data.encoding import command
 from prompt_kit.data.texts import is_empty
@@ -60,8 +61,10 @@ def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Nam
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("python infer.py", typed(prog)))
     parser.set_defaults(prog=prog)
     add = parser.add_argument
-    add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
-        help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
+    add_model_flags(
+        parser, "auto",
+        "auto: fp16 on a GPU; on a CPU int8 or bf16 where the export found that it keeps the labels and it is fast, else fp32",
+    )  # fmt: skip
     add("--data_dir", metavar="FOLDER", help="label the lines of data.txt in this folder")
     add("--text", nargs="+", metavar="TEXT", help="label these texts")
     predict_table.add_flags(add)
@@ -72,18 +75,8 @@ def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Nam
         help="go on in --output_file behind the lines that are there; give the same input, from its start")  # fmt: skip
     add("--overwrite", action="store_true", help="start again though --output_file is there")
     add("--top_k", type=int, default=1, metavar="K", help="the K best labels; needs tsv or jsonl (default: 1)")
-    add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
     add("--batch_size", type=int, default=32, metavar="N",
         help="texts at a time; 1 answers each line as it comes (default: %(default)s)")  # fmt: skip
-    add("--device", choices=("auto", "cpu", "gpu"), default="auto",
-        help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
-    add("--device_id", type=int, default=0, metavar="N", help="which GPU (default: 0)")
-    add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
-    add("--precision", choices=("auto", "fp32", "fp16", "int8", "bf16"), default="auto",
-        help="auto: fp16 on a GPU; on a CPU int8 or bf16 where the export found that it keeps the labels and it is fast, "
-             "else fp32 (default: auto)")  # fmt: skip
-    add("--engine", choices=("auto", "onnxruntime", "openvino"), default="auto",
-        help="what computes on a CPU; auto: the faster of those that are installed (default: auto)")  # fmt: skip
     add("--use_fp16", action="store_true", help="the same as --precision fp16")
     add("--model_name_or_path", metavar="NAME", help="accepted as in PaddleNLP's example, and not needed")
     args = parser.parse_args(argv)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
 
+from prompt_kit.cli.model_flags import add_model_flags
 from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.errors import ConfigError, DataError
 
@@ -50,10 +51,9 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit report") 
 
 def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit report") -> argparse.Namespace:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit report", typed(prog)))
-    parser.set_defaults(prog=prog, use_fp16=False, device_id=0)
+    parser.set_defaults(prog=prog, use_fp16=False)
     add = parser.add_argument
-    add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
-        help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
+    add_model_flags(parser, "fp32", "which of the exported graphs")
     add("--data_dir", required=True, metavar="FOLDER", help="folder with the labelled file")
     add("--split", choices=SPLITS, help="which of its files (default: test, or dev where test.txt has no labels)")
     add("--output_dir", default="./report", metavar="FOLDER", help="where report.html goes (default: %(default)s)")
@@ -62,14 +62,6 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit report") -> arg
         help="training folder, for the curves (default: the folder that the exported one is in, if it is one)")  # fmt: skip
     add("--explain", type=int, default=30, metavar="N",
         help="mark the characters that mattered in the N most confident wrong cases (default: %(default)s)")  # fmt: skip
-    add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
-    add("--device", choices=("auto", "cpu", "gpu"), default="auto",
-        help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
-    add("--num_threads", type=int, metavar="N", help="CPU threads (default: the physical cores)")
-    add("--engine", choices=("auto", "onnxruntime", "openvino"), default="auto",
-        help="what computes on a CPU; auto: the faster of those that are installed (default: auto)")  # fmt: skip
-    add("--precision", choices=("auto", "fp32", "fp16", "int8", "bf16"), default="fp32",
-        help="which of the exported graphs (default: %(default)s)")  # fmt: skip
     args = parser.parse_args(argv)
     if args.explain < 0:
         raise ConfigError(f"--explain must be 0 or more, got {args.explain}")
