@@ -16,7 +16,6 @@ from prompt_kit.serving.limits import Limits
 from prompt_kit.serving.metrics import Metrics
 from prompt_kit.serving.refusals import Refusal
 
-DEFAULT_NAME = "default"
 _NAME = re.compile(r"[\w.-]{1,100}")
 
 

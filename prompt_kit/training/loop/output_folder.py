@@ -79,14 +79,10 @@ def _check_outputs(args: PromptTrainingArguments) -> None:
     patterns = [pattern for step, patterns in _FILES.items() if getattr(args, step) for pattern in patterns]
     for path in sorted({path for pattern in (*patterns, "all_results.json") for path in folder.glob(pattern)}):
         if path.is_dir():
-            raise ConfigError(
-                f"{path.absolute()} is a folder, where a file is to be written; move it, or give another --output_dir"
-            )
+            raise ConfigError(f"{path.absolute()} is a folder, where a file is to be written; {_ELSEWHERE}")
     for path in sorted(folder.glob("*")) if args.do_train else ():
         if _FOLDERS.fullmatch(path.name) and not path.is_dir():
-            raise ConfigError(
-                f"{path.absolute()} is a file, where a folder is to be written; move it, or give another --output_dir"
-            )
+            raise ConfigError(f"{path.absolute()} is a file, where a folder is to be written; {_ELSEWHERE}")
     if args.do_export:
         from prompt_kit.training.export.exporter import check_export
 

@@ -5,23 +5,13 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
+from gradients import logits_and_gradients
 from runs import trainer
 from tiny import EXAMPLES, HARD, SOFT, tiny_backbone, tiny_model
 
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.cpu.dropout import FastDropout
 from prompt_kit.training.cpu.kernels import KERNELS, CPUKernels, uses, without
 from prompt_kit.training.cpu.packed_layer import PackedLayer
-
-LABELS = [0, 1, 2, 0, 2, 1, 0, 2]
-
-
-def logits_and_gradients(model):
-    arrays = collate(model.prompt_tokenizer.encode_many(EXAMPLES), model.tokenizer.pad_id)
-    model.train()
-    logits = model(**{name: paddle.to_tensor(array) for name, array in arrays.items()})
-    paddle.nn.functional.cross_entropy(logits, paddle.to_tensor(LABELS)).backward()
-    return logits.numpy(), {n: p.grad.numpy() for n, p in model.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("kernels", [("packed_layer",), ("last_layer",), ("dropout",), KERNELS])
