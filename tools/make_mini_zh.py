@@ -66,7 +66,11 @@ class Layer(nn.Module):
     def forward(self, states, mask):
         rows, length, _ = states.shape
         q, k, v = self.qkv(states).view(rows, length, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(rows, length, WIDTH)
+        # not scaled_dot_product_attention: the gradient of its CPU kernel takes half of a step's time at these lengths
+        q, k, v = (one.reshape(rows * HEADS, length, -1) for one in (q * (WIDTH // HEADS) ** -0.5, k, v))
+        scores = torch.bmm(q, k.transpose(1, 2)).view(rows, HEADS, length, length) + mask.to(q.dtype)
+        mixed = torch.bmm(scores.softmax(3).to(v.dtype).flatten(0, 1), v)
+        mixed = mixed.view(rows, HEADS, length, -1).transpose(1, 2).reshape(rows, length, WIDTH)
         states = self.norm1(states + self.out(mixed))
         return self.norm2(states + self.linear2(F.gelu(self.linear1(states))))
 
@@ -85,8 +89,9 @@ class Student(nn.Module):
     def forward(self, ids, mask):
         """[B, L] int64, [B, L] bool -> states [B, L, H]."""
         states = self.norm(self.word(ids) + self.position.weight[: ids.shape[1]] + self.kind.weight[0])
+        unseen = torch.zeros(mask.shape).masked_fill(~mask, -1e4)[:, None, None, :]
         for layer in self.layers:
-            states = layer(states, mask[:, None, None, :])
+            states = layer(states, unseen)
         return states
 
     def transform(self, states):
