@@ -8,7 +8,7 @@ Writes fewshot.json (every run), fewshot.md (the table) and, with several --shot
 several --data_dir into a folder of --output_dir each, and tasks.md with the means over all of them.
 
     python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results
-    python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results --shots 1 2 4 8 all --methods main
+    python benchmarks/fewshot.py --data_dir data/fewclue_tnews --output_dir results --shots 0 1 2 4 8 all --methods main
     python benchmarks/fewshot.py --data_dir data/fewclue_tnews data/fewclue_eprstmt --output_dir results --methods main
     python benchmarks/fewshot.py --list
 """
@@ -142,7 +142,7 @@ METHODS: dict[str, Method] = {
          "1000", "--eval_steps", "10"), "peer", passes=5,
     ),
 }  # fmt: skip
-MAIN = ("finetune", "peer", "prompt")
+MAIN = ("finetune", "peer", "embedding-words", "embedding-words-unlabelled", "zero-shot", "prompt")
 
 
 def main(argv=None):
@@ -181,6 +181,9 @@ def tasks(args) -> dict[str, argparse.Namespace]:
     return found
 
 
+WITHOUT_EXAMPLES = ("embedding-words", "embedding-words-unlabelled")  # which the trained methods need
+
+
 @dataclass(frozen=True)
 class Job:
     """One run of one method."""
@@ -191,7 +194,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        return f"{self.method}-{self.shots or 'all'}-seed{self.seed}"
+        return f"{self.method}-{told(self.shots)}-seed{self.seed}"
 
 
 class Benchmark:
@@ -206,13 +209,14 @@ class Benchmark:
 
     def jobs(self) -> list[Job]:
         """Seed by seed, so that a benchmark that is stopped has compared all methods on the seeds it came to."""
-        jobs = []
-        for shots in self.args.shots or [None]:
+        jobs: list[Job] = []
+        for shots in self.args.shots:
             for seed in self.args.seeds:
                 for name in self.args.methods:
-                    if METHODS[name].program == "zero-shot" and seed != self.args.seeds[0]:
-                        continue  # nothing in it depends on the seed
-                    jobs.append(Job(name, None if METHODS[name].program == "zero-shot" else shots, seed))
+                    if METHODS[name].program == "zero-shot" or (shots == 0 and name in WITHOUT_EXAMPLES):
+                        jobs.append(Job(name, 0, self.args.seeds[0]))  # nothing in it depends on the seed
+                    elif shots != 0:
+                        jobs.append(Job(name, shots, seed))
         jobs = list(dict.fromkeys(jobs))
         return sorted(jobs, key=lambda job: METHODS[job.method].level)
 
@@ -289,7 +293,7 @@ class Benchmark:
         begin = time.time()
         known = {name: getattr(self.args, name) for name in ("data_dir", "unlabeled_file")}
         flags = [flag.format(**known) if flag in (*UNLABELLED, *MORE) else flag for flag in method.flags]
-        shots = ["--num_shots", str(job.shots)] if job.shots else []
+        shots = ["--num_shots", str(job.shots)] if job.shots is not None else []
         if method.program == "rival":
             folder.mkdir(parents=True, exist_ok=True)
             output = folder / "rival.json"
@@ -303,7 +307,7 @@ class Benchmark:
             embedded = str(ROOT / "prompt_kit" / "models" / "mini_zh")
             model = embedded if self.args.model_name_or_path == "mini_zh" else self.args.model_name_or_path
             common = ["--data_dir", self.args.data_dir, "--model", model, "--seed", str(job.seed)]
-            if job.shots:  # as many epochs as the others may have
+            if job.shots is not None:  # as many epochs as the others may have
                 steps = -(-job.shots * count(Path(self.args.data_dir) / "label.txt") // 16)
                 common += ["--max_steps", str(20 * steps), "--eval_steps", str(steps)]
             self._call("benchmarks/peer.py", [*common, *shots, *flags, "--output", str(output)])
@@ -367,6 +371,14 @@ def number_of_shots(text: str) -> Optional[int]:
     return None if text == "all" else int(text)
 
 
+def told(shots: Optional[int]) -> str:
+    return "all" if shots is None else str(shots)
+
+
+def most_last(shots: Optional[int]) -> float:
+    return math.inf if shots is None else shots
+
+
 def cores() -> int:
     from prompt_kit.inference.cores import physical_cores
 
@@ -377,7 +389,7 @@ def cores() -> int:
 
 
 def line(result: dict) -> str:
-    shots = f"{result['shots']} shots" if result["shots"] else "all of train.txt"
+    shots = "all of train.txt" if result["shots"] is None else f"{result['shots']} shots"
     return (
         f"{result['method']:28} {shots}, seed {result['seed']}: dev {result['dev']:.4f}, test {result['test']:.4f}, "
         f"{result['seconds']:.0f} s"
@@ -395,7 +407,7 @@ def summarise(results: list[dict]) -> list[dict]:
     """
     rows = []
     default = {(one["shots"], one["seed"]): one["test"] for one in results if one["method"] == "prompt"}
-    for shots in sorted({result["shots"] for result in results}, key=lambda shots: shots or math.inf):
+    for shots in sorted({result["shots"] for result in results}, key=most_last):
         for name in METHODS:
             runs = [result for result in results if (result["method"], result["shots"]) == (name, shots)]
             if not runs:
@@ -438,7 +450,7 @@ def across_tasks(results: dict[str, list[dict]]) -> str:
     summaries = {name: summarise(runs) for name, runs in results.items()}
     keys = list(dict.fromkeys((row["shots"], row["method"]) for rows in summaries.values() for row in rows))
     lines = ["| method | shots | " + " | ".join(results) + " | mean |", "|---" * (len(results) + 3) + "|"]
-    for shots, method in sorted(keys, key=lambda key: (key[0] or math.inf, list(METHODS).index(key[1]))):
+    for shots, method in sorted(keys, key=lambda key: (most_last(key[0]), list(METHODS).index(key[1]))):
         cells, by_seed = [], []
         for rows in summaries.values():
             row = next((row for row in rows if (row["shots"], row["method"]) == (shots, method)), None)
@@ -447,7 +459,7 @@ def across_tasks(results: dict[str, list[dict]]) -> str:
         shared = set.intersection(*map(set, by_seed))
         means = [statistics.mean(tests[seed] for tests in by_seed) for seed in sorted(shared)]
         cells.append(plus_minus(statistics.mean(means), interval(means)) if means else "")
-        lines.append(f"| `{method}` | {shots or 'all'} | " + " | ".join(cells) + " |")
+        lines.append(f"| `{method}` | {told(shots)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -471,7 +483,7 @@ def markdown(rows: list[dict]) -> str:
         half = row["interval"]
         bounds = "" if half is None else f"{100 * (row['test'] - half):.1f}–{100 * (row['test'] + half):.1f}"
         lines.append(
-            f"| `{row['method']}` {row['about']} | {row['shots'] or 'all'} | {100 * row['dev']:.1f}{spread['dev']} | "
+            f"| `{row['method']}` {row['about']} | {told(row['shots'])} | {100 * row['dev']:.1f}{spread['dev']} | "
             f"{100 * row['test']:.1f}{spread['test']} | {bounds} | {each} | {behind} | {row['seconds']:.0f} |"
         )
     return "\n".join(lines) + "\n"
@@ -493,32 +505,32 @@ def write_report(args, results: list[dict]) -> None:
         with replace_file(folder / name) as staging:
             staging.write_text(text, encoding="utf-8")
     print(f"\n{machine()}; seeds {' '.join(map(str, args.seeds))}\n\n{table}")
-    if len({row["shots"] for row in rows if METHODS[row["method"]].program != "zero-shot"}) > 1:
-        plot(
-            rows,
-            count(Path(args.data_dir) / "train.txt") / count(Path(args.data_dir) / "label.txt"),
-            folder / "fewshot.png",
-        )
+    if len({row["shots"] for row in rows}) > 1:
+        each = count(Path(args.data_dir) / "train.txt") / count(Path(args.data_dir) / "label.txt")
+        plot(rows, each, folder / "fewshot.png")
 
 
 def plot(rows: list[dict], most: float, path: Path) -> None:
-    """Test accuracy against shots, a line a method, with the standard deviation over seeds; `most` shots are all."""
+    """Test accuracy against shots, a line a method, with the 95 % interval of the mean over seeds; `most` shots are all.
+
+    What needs no example (zero-shot) is the first point of the default prompt's line.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    rows = [{**row, "shots": row["shots"] or most} for row in rows if METHODS[row["method"]].program != "zero-shot"]
+    rows = [{**row, "shots": most if row["shots"] is None else row["shots"]} for row in rows]
+    places = {shots: place for place, shots in enumerate(sorted({row["shots"] for row in rows}))}
+    names = {**{name: name for name in METHODS}, "zero-shot": "prompt"}
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
-    for name in dict.fromkeys(row["method"] for row in rows):
-        points = sorted((row for row in rows if row["method"] == name), key=lambda row: row["shots"])
+    for name in dict.fromkeys(names[row["method"]] for row in rows):
+        points = sorted((row for row in rows if names[row["method"]] == name), key=lambda row: row["shots"])
         axes.errorbar(
-            [row["shots"] for row in points], [100 * row["test"] for row in points],
-            yerr=[100 * row["test_std"] for row in points], marker="o", capsize=3, label=name,
+            [places[row["shots"]] for row in points], [100 * row["test"] for row in points],
+            yerr=[100 * (row["interval"] or 0) for row in points], marker="o", capsize=3, label=name,
         )  # fmt: skip
-    axes.set_xscale("log", base=2)
-    shots = sorted({row["shots"] for row in rows})
-    axes.set_xticks(shots, [f"{one:g}" for one in shots])
+    axes.set_xticks(list(places.values()), [f"{shots:g}" for shots in places])
     axes.set(xlabel="labelled examples a class", ylabel="test accuracy, %")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -549,7 +561,11 @@ def parse(argv):
     parser.add_argument("--methods", nargs="+", default=["all"], help="names of --list, or all, or main (for a plot)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     parser.add_argument(
-        "--shots", nargs="+", type=number_of_shots, help="examples a class, or all of train.txt (default: all)"
+        "--shots",
+        nargs="+",
+        type=number_of_shots,
+        default=[None],
+        help="examples a class, or all of train.txt (default: all); 0 is for zero-shot and the rival's words",
     )
     parser.add_argument("--model_name_or_path", default="mini_zh", help="language model of every method")
     parser.add_argument("--jobs", type=int, help="runs at a time (default: one a core, with one thread each)")

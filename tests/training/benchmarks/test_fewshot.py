@@ -162,9 +162,17 @@ def test_each_task_has_a_folder_of_its_own(data, tmp_path):
 
 def test_the_plot_is_a_picture(tmp_path):
     rows = [
-        {"method": name, "shots": shots, "test": 0.1 * (shots or 6), "test_std": 0.01}
+        {"method": name, "shots": shots, "test": 0.1 * (shots or 6), "interval": 0.01}
         for name in ("prompt", "finetune")
         for shots in (1, 2, 4, None)
     ]
     fewshot.plot(rows, 16.0, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_examples_only_methods_that_need_none_are_run_and_once(data, tmp_path):
+    flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "3", "4", "--shots", "0", "2"]
+    names = ("finetune", "embedding-lr", "embedding-words", "zero-shot")
+    jobs = {job.name for job in benchmark([*flags, "--methods", *names]).jobs()}
+    trained = {f"{name}-2-seed{seed}" for name in names[:3] for seed in (3, 4)}
+    assert jobs == trained | {"zero-shot-0-seed3", "embedding-words-0-seed3"}
