@@ -392,8 +392,8 @@ def peer_classifier(args):
 def prepare(args) -> None:
     """Random weights, and both sides' exports of them."""
     import prompt_kit.training.runtime  # noqa: F401  before paddle: it sets the environment
-    from prompt_kit.inference.bundle import write_bundle_config
     from prompt_kit.prompt.verbalizer import Verbalizer
+    from prompt_kit.prompt_config import write_prompt_config
     from prompt_kit.training.export.exporter import Int8, export_bundle
     from prompt_kit.training.models.prompt_model import PromptModel
 
@@ -404,7 +404,7 @@ def prepare(args) -> None:
     config = export_bundle(ours, model / "export", fp16=False, int8=Int8(args.data_dir, force=True))
     # the labels of random weights are ties, which bf16 may well turn: its speed is measured all the same
     kept = {name: found for name, found in config.agreement.items() if name != "bf16"}
-    write_bundle_config(model / "export", replace(config, agreement=kept))
+    write_prompt_config(model / "export", replace(config, agreement=kept))
     export_peer(model, verbalizer)
 
 

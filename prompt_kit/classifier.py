@@ -22,6 +22,7 @@ from prompt_kit.data.columns import check_lengths, read_label_column, read_text_
 from prompt_kit.data.dataset import Example, read_dataset, read_examples, read_texts
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import CheckpointError, ConfigError, DataError, DependencyError
+from prompt_kit.json_file import write_json
 from prompt_kit.metrics import accuracy_and_f1
 from prompt_kit.prompt.classes import Classes
 
@@ -274,8 +275,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
             try:
                 with replace_files(path) as staging:
                     model.save_pretrained(staging)
-                    _write_json(staging / CLASSIFIER_FILE, content)
-                    _write_json(staging / RESULTS_FILE, getattr(self, "results_", {"mode": model.config.mode}))
+                    write_json(staging / CLASSIFIER_FILE, content)
+                    write_json(staging / RESULTS_FILE, getattr(self, "results_", {"mode": model.config.mode}))
             except OSError as error:
                 raise CheckpointError(f"cannot write {path.absolute()}: {error.strerror or error}") from error
 
@@ -507,9 +508,3 @@ def _read_json(path: Path) -> Optional[dict[str, Any]]:
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _write_json(path: Path, content: Any) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=2)
-        file.write("\n")

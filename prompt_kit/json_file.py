@@ -1,4 +1,4 @@
-"""A JSON object of a file that may be damaged in any way, and the check that its entries have the shape they must have.
+"""JSON files: writing them, reading an object of one that may be damaged in any way, and the shapes of its entries.
 
 Whatever is wrong with the file, its reader gets one line that names the file and the entry.
 """
@@ -59,6 +59,12 @@ def list_of(what: str, fits: Callable[[Any], bool]) -> Shape:
     return Shape(f"a list of {what}", lambda value: isinstance(value, list) and all(map(fits, value)))
 
 
+def map_of(what: str, fits: Callable[[Any], bool]) -> Shape:
+    """An object whose values all fit."""
+    return Shape(f"an object of {what}", lambda value: isinstance(value, dict) and all(map(fits, value.values())))
+
+
+ANY = Shape("some value", lambda value: True)
 TEXT = Shape("a text", lambda value: isinstance(value, str))
 BOOLEAN = Shape("true or false", lambda value: isinstance(value, bool))
 OBJECT = Shape("an object", lambda value: isinstance(value, dict))
@@ -98,6 +104,13 @@ def read_object(path: PathLike, error: type[PromptKitError], fix: str, shapes: S
         raise error(f"{where} is damaged: expected a JSON object, got {_shown(content)}; {fix}")
     check_object(content, shapes or {}, where, error, fix)
     return content
+
+
+def write_json(path: PathLike, content: Any) -> None:
+    """Write indented UTF-8 JSON, with a newline at its end, whatever the system."""
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        json.dump(content, file, ensure_ascii=False, indent=2)
+        file.write("\n")
 
 
 def check_object(

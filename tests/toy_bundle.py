@@ -6,11 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
-from prompt_kit.inference.bundle import BundleConfig, write_bundle_config
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import BundleConfig, write_prompt_config
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "是", "球", "队", "车", "股", "票", "新"]
 LABELS = Verbalizer.from_lines(["sports==球队", "car==车", "finance==股票"])
@@ -30,7 +30,7 @@ def write_toy_bundle(folder: Path, **changes) -> Path:
     folder.mkdir(parents=True)
     shutil.copyfile(GRAPH, folder / "model.onnx")
     Tokenizer.from_vocab(VOCABULARY).save(folder / "tokenizer.json")
-    write_bundle_config(folder, toy_config(**changes))
+    write_prompt_config(folder, toy_config(**changes))
     return folder
 
 

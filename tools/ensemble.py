@@ -27,12 +27,13 @@ from prompt_kit.atomic import replace_folder  # noqa: E402
 from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset  # noqa: E402
 from prompt_kit.errors import ConfigError, DependencyError  # noqa: E402
-from prompt_kit.inference.ensemble import average, check_same_labels, is_weight  # noqa: E402
+from prompt_kit.inference.ensemble import average, check_same_labels  # noqa: E402
 from prompt_kit.inference.ensemble_export import write_ensemble  # noqa: E402
 from prompt_kit.inference.ensemble_member import Member, open_member  # noqa: E402
 from prompt_kit.inference.prediction_table import write_prediction_table  # noqa: E402
 from prompt_kit.metrics import accuracy_and_f1  # noqa: E402
 from prompt_kit.prompt.verbalizer import Verbalizer  # noqa: E402
+from prompt_kit.prompt_config.kinds import is_weight  # noqa: E402
 from prompt_kit.versions import installed_versions  # noqa: E402
 
 RESULTS, PREDICTIONS, EXPORT = "ensemble_results.json", "test_predictions.tsv", "export"

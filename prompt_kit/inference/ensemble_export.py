@@ -11,8 +11,9 @@ from typing import Callable, Optional
 from prompt_kit.atomic import replace_folder
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import BundleError
-from prompt_kit.inference.bundle import CONFIG_FILE, read_bundle, read_config_file, write_bundle_config
-from prompt_kit.inference.ensemble import EnsembleConfig, is_ensemble, read_models
+from prompt_kit.inference.bundle import read_bundle
+from prompt_kit.inference.ensemble import read_models
+from prompt_kit.prompt_config import CONFIG_FILE, EnsembleConfig, kind_of, write_prompt_config
 from prompt_kit.versions import installed_versions
 
 _IF_THERE = ("model.json", "model.pdmodel", "model.pdiparams", "README.md")  # Paddle's static graph, and the card
@@ -44,7 +45,7 @@ def write_ensemble(
         with replace_folder(folder) as staging:
             for name, (write, _) in zip(names, members):
                 write(staging / name)
-            write_bundle_config(staging, config)
+            write_prompt_config(staging, config)
             (staging / "README.md").write_text(_card(config), encoding="utf-8")
             read_models(staging)  # what was written can be read
     except OSError as error:
@@ -69,11 +70,7 @@ def _check_output_folder(folder: Path) -> None:
         raise BundleError(f"{folder} is a file; expected a folder for the export")
     if not any(folder.iterdir()):
         return
-    try:
-        replaceable = is_ensemble(read_config_file(folder))
-    except BundleError:
-        replaceable = False
-    if not replaceable:
+    if kind_of(folder) != EnsembleConfig.kind:
         raise BundleError(f"{folder} is neither empty nor an exported ensemble; give an output folder that is")
 
 

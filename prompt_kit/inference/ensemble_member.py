@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.errors import BundleError, ConfigError, VerbalizerError
-from prompt_kit.inference.bundle import CONFIG_FILE, bundle_folder, read_bundle, read_config_file
-from prompt_kit.inference.ensemble import is_ensemble
+from prompt_kit.errors import ConfigError
+from prompt_kit.inference.bundle import bundle_folder, read_bundle
 from prompt_kit.inference.ensemble_export import copy_bundle
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import CONFIG_FILE, BundleConfig, EnsembleConfig, ModelConfig, kind_of, read_prompt_config
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,15 @@ def open_member(flag: str, path: str, trained: Callable[[], type[Member]]) -> Me
             f"--{flag} {path}: no {CONFIG_FILE} in {folder.absolute()}; expected a folder that train.py finished, a "
             "checkpoint-N in it, or an exported folder"
         )
-    content = read_config_file(folder)
-    if is_ensemble(content):
+    kind = kind_of(folder)
+    if kind == EnsembleConfig.kind:
         raise ConfigError(
             f"--{flag} {path} is an ensemble itself; name the folders of its members: {folder}/member-0 …"
         )
-    exported, words = "models" in content, content.get("verbalizer", {})
-    try:
-        verbalizer = read_bundle(folder).verbalizer if exported else Verbalizer.from_dict(words)
-        about = {key: content.get(key) for key in ("mode", "base_model")}
-        kind = Member if exported else trained()
-        return kind(folder, verbalizer, {**about, "template": content["prompt"]["template"]})
-    except (VerbalizerError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder / CONFIG_FILE} is damaged: {error}") from None
+    config: Union[ModelConfig, BundleConfig]
+    if kind == ModelConfig.kind:
+        config, member = read_prompt_config(folder, ModelConfig), trained()
+    else:
+        config, member = read_bundle(folder), Member
+    about = {"mode": config.mode, "base_model": config.base_model, "template": config.prompt["template"]}
+    return member(folder, config.verbalizer, about)

@@ -12,13 +12,14 @@ import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import BundleError, DependencyError
-from prompt_kit.inference.bundle import OUTPUT_NAME, BundleConfig, bundle_file, load_prompt_tokenizer
+from prompt_kit.inference.bundle import bundle_file, load_prompt_tokenizer
 from prompt_kit.inference.engines import onnxruntime, openvino
 from prompt_kit.inference.engines.choice import choose
 from prompt_kit.inference.engines.session import Session, first_line
 from prompt_kit.inference.integer_cpu import multiplies_int8
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import Features, collate
+from prompt_kit.prompt_config.kinds import OUTPUT_NAME, BundleConfig
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,9 @@ import pytest
 from toy_bundle import LABELS, TEMPLATE, edit_config, toy_config, write_toy_bundle
 
 from prompt_kit.errors import BundleError, ConfigError
-from prompt_kit.inference.bundle import BundleConfig, bundle_folder, load_prompt_tokenizer, read_bundle
+from prompt_kit.inference.bundle import bundle_folder, load_prompt_tokenizer, read_bundle
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import BundleConfig
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_another_format_version(folder, version, fix):
 
 
 def test_a_training_folder(folder):
-    edit_config(folder, models=None, head="soft")
+    edit_config(folder, kind=None, models=None, head="soft")
     assert "training folder" in fails(folder)
 
 

@@ -19,11 +19,12 @@ pytest.importorskip("onnxruntime")
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import BundleError, ConfigError
-from prompt_kit.inference.bundle import BundleConfig, read_bundle
-from prompt_kit.inference.ensemble import EnsembleConfig, Part, average, read_models
+from prompt_kit.inference.bundle import read_bundle
+from prompt_kit.inference.ensemble import Part, average, read_models
 from prompt_kit.inference.ensemble_export import copy_bundle, write_ensemble
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import BundleConfig, EnsembleConfig
 
 B_TEMPLATE = TEMPLATE.replace("是", "票")
 
@@ -174,7 +175,7 @@ def test_what_is_written_is_read_back(ensemble, bundles):
         Part(ensemble / "member-0", read_bundle(bundles[0]), 3.0), Part(ensemble / "member-1", read_bundle(bundles[1]), 1.0),
     ]  # fmt: skip
     content = json.loads((ensemble / "prompt_config.json").read_text("utf-8"))
-    assert list(content.items())[:2] == [("format_version", 2), ("mode", "ensemble")]
+    assert list(content.items())[:2] == [("format_version", 2), ("kind", "ensemble")]
     card = (ensemble / "README.md").read_text("utf-8")
     assert "| [`member-0`](member-0) | 0.7500 |" in card and "eval_accuracy: 0.5000" in card
 
@@ -219,8 +220,8 @@ def test_weights(own, weight):
         ({"members": [{"folder": "member-0", "weight": 1.0}] * 2}, "another folder"),
         ({"members": [{"folder": "member-0", "weight": 1.0}]}, "two or more, got 1"),
         ({"members": []}, "two or more, got 0"),
-        ({"labels": None}, "labels: expected"),
-        ({"labels": [1, 2, 3]}, "labels: expected"),
+        ({"labels": None}, "labels is missing, expected a list of texts"),
+        ({"labels": [1, 2, 3]}, r"labels is \[1, 2, 3\], expected a list of texts"),
         ({"format_version": 3}, "update prompt-kit"),
         ({"format_version": 1}, "reads ensembles of 2"),
         ({"labels": ["sports", "finance", "car"]}, r"number 2 differs: .*prompt_config.json has 'finance'.*member-0 has 'car'"),

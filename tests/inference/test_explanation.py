@@ -115,12 +115,11 @@ def test_one_text_is_a_mistake(predictor):
 
 
 def test_an_ensemble_is_explained_by_the_mean(tmp_path):
-    from prompt_kit.inference.bundle import write_bundle_config
-    from prompt_kit.inference.ensemble import EnsembleConfig
+    from prompt_kit.prompt_config import EnsembleConfig, write_prompt_config
 
     for name in ("member-0", "member-1"):
         write_toy_bundle(tmp_path / "both" / name)
     config = toy_config()
-    write_bundle_config(tmp_path / "both", EnsembleConfig({"member-0": 0.5, "member-1": 0.5}, config.labels))
+    write_prompt_config(tmp_path / "both", EnsembleConfig({"member-0": 0.5, "member-1": 0.5}, config.labels))
     (one,) = Predictor(tmp_path / "both", device="cpu", num_threads=1).explain(["球新"])
     assert one.label == "sports" and [effect.log_odds for effect in one.effects] == pytest.approx([2, 0], abs=1e-6)

@@ -11,8 +11,8 @@ from typing import Any, Optional
 import numpy as np
 
 from prompt_kit.errors import BundleError, DependencyError
-from prompt_kit.inference.bundle import OUTPUT_NAME
 from prompt_kit.inference.engines.session import first_line
+from prompt_kit.prompt_config.kinds import OUTPUT_NAME
 
 GPU_RECIPE = 'pip uninstall -y onnxruntime onnxruntime-gpu && pip install ".[infer-gpu]"'
 NO_CUDA = "the installed onnxruntime is the CPU build"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from prompt_kit.errors import BundleError, DependencyError
-from prompt_kit.inference.bundle import OUTPUT_NAME
 from prompt_kit.inference.engines.session import first_line
+from prompt_kit.prompt_config.kinds import OUTPUT_NAME
 
 # What OpenVINO computes with in each of our precisions. Without a hint it would take bf16 wherever the processor has it.
 # An int8 graph's 8-bit products are in the graph itself, and the rest of it stays in float.

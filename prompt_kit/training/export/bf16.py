@@ -11,10 +11,10 @@ import numpy as np
 
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import BundleError, DependencyError
-from prompt_kit.inference.bundle import LEAST_AGREEMENT
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines import openvino
 from prompt_kit.metrics import softmax
+from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT
 from prompt_kit.training.export.onnx_graph import open_onnx
 
 

@@ -23,20 +23,18 @@ from prompt_kit.atomic import replace_folder
 from prompt_kit.data.lines import PathLike
 from prompt_kit.disk import check_space, writing_to
 from prompt_kit.errors import BundleError, CheckpointError
-from prompt_kit.inference.bundle import (
-    CONFIG_FILE,
-    LEAST_AGREEMENT,
-    TOKENIZER_FILE,
-    BundleConfig,
-    bundle_file,
-    graph_shapes,
-    load_prompt_tokenizer,
-    read_bundle,
-    read_bundle_config,
-    write_bundle_config,
-)
+from prompt_kit.inference.bundle import bundle_file, load_prompt_tokenizer, read_bundle
 from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt_config import (
+    CONFIG_FILE,
+    BundleConfig,
+    EnsembleConfig,
+    kind_of,
+    read_prompt_config,
+    write_prompt_config,
+)
+from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, TOKENIZER_FILE
 from prompt_kit.training.export.bf16 import Bf16, can_compare, compare_bf16
 from prompt_kit.training.export.int8 import to_int8
 from prompt_kit.training.export.model_card import model_card
@@ -63,6 +61,7 @@ _GRAPHS = 3 * 10**6  # bytes, at most, of all that is not weights
 _PAIR = ("fp32", "int8")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
 _BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
+_EXPORTED = (BundleConfig.kind, EnsembleConfig.kind)
 
 Batches = Sequence[dict[str, np.ndarray]]
 
@@ -128,7 +127,7 @@ def export_checkpoint(
             f"no such folder: {folder}; expected the --output_dir of train.py, or a checkpoint-N in it"
         )
     check_export(output_dir)
-    if _is_export(folder, "models", "members"):
+    if kind_of(folder) in _EXPORTED:
         raise CheckpointError(f"{folder} is an exported folder; expected the training folder that it was made from")
     if not (folder / CONFIG_FILE).is_file():
         inside = sorted(path.name for path in folder.glob("checkpoint-*"))
@@ -160,7 +159,7 @@ def export_static(
     if graph_file is None:
         raise BundleError(f"no static graph at {prefix}: expected {prefix}.json (or .pdmodel) and {prefix}.pdiparams")
     params_file = bundle_file(prefix.parent, prefix.name + ".pdiparams")
-    config = read_bundle_config(prefix.parent)
+    config = read_prompt_config(prefix.parent, BundleConfig)
     prompt_tokenizer = load_prompt_tokenizer(prefix.parent, config)
 
     def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
@@ -206,20 +205,17 @@ def _export(
     """Export a model that is ours to take apart."""
     model.eval()
     prompt_tokenizer = model.prompt_tokenizer
-    inputs, outputs = graph_shapes(model.template, len(model.verbalizer))
     config = BundleConfig(
         prompt=prompt_tokenizer.to_config(),
         verbalizer=model.verbalizer,
         base_model=model.config.base_model,
         mode=model.config.mode,
         metrics=dict(metrics),
-        inputs=inputs,
-        outputs=outputs,
     )
 
     def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
         expected = [run_eager(model, batch) for batch in batches]  # before anything in the model is frozen
-        save_static(model, staging / GRAPH, inputs)
+        save_static(model, staging / GRAPH, config.inputs)
         return expected
 
     weights = 4 * sum(math.prod(parameter.shape) for parameter in model.parameters())
@@ -280,7 +276,7 @@ def _write(
                 agreement=agreement, tokenizer=TOKENIZER_FILE, versions=installed_versions(),
             )  # fmt: skip
             prompt_tokenizer.tokenizer.save(staging / TOKENIZER_FILE)
-            write_bundle_config(staging, config)
+            write_prompt_config(staging, config)
             (staging / "README.md").write_text(model_card(config, about), encoding="utf-8")
             read_bundle(staging)  # what was written can be read
             for path in others:
@@ -360,7 +356,7 @@ def is_export(folder: PathLike) -> bool:
     folder = Path(folder)
     if not folder.is_dir():
         return False
-    if _is_export(folder, "models", "members"):
+    if kind_of(folder) in _EXPORTED:
         return True
     try:
         return not _check_output_folder(folder)
@@ -377,23 +373,13 @@ def _check_output_folder(folder: Path) -> list[Path]:
     entries = sorted(folder.iterdir())
     names = {path.name for path in entries}
     left_by_export = names <= _BUNDLE_FILES and names & {*_GRAPH_FILES, *ONNX_FILES.values()}
-    if entries and not left_by_export and not _is_export(folder, "models"):
+    if entries and not left_by_export and kind_of(folder) != BundleConfig.kind:
         shown = ", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")
         raise BundleError(
             f"{folder} is not empty and not an exported folder (it has {shown}); give an --output_dir that is new, empty or "
             "an earlier export"
         )
     return [path for path in entries if path.name not in _BUNDLE_FILES]
-
-
-def _is_export(folder: Path, *keys: str) -> bool:
-    """Whether the prompt_config.json in `folder` is of an export, in whatever format version, with one of `keys` in it:
-    "models" for one model, "members" for an ensemble."""
-    try:
-        config = read_object(folder / CONFIG_FILE, BundleError, "export again")
-    except BundleError:
-        return False
-    return any(key in config for key in keys)
 
 
 def _copy_entry(path: Path, folder: Path) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from prompt_kit.inference.bundle import LEAST_AGREEMENT, BundleConfig
 from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, BundleConfig
 
 # A card without this line is its owner's, and is not written over.
 MARKER = "<!-- Written by prompt-kit. Remove this line to keep what you change from being overwritten. -->"

@@ -16,8 +16,8 @@ from typing import Any, Callable
 import numpy as np
 
 from prompt_kit.errors import BundleError
-from prompt_kit.inference.bundle import OUTPUT_NAME, Shape
 from prompt_kit.inference.cores import physical_cores
+from prompt_kit.prompt_config.kinds import OUTPUT_NAME, Axes
 from prompt_kit.training.runtime import require
 
 # 17 is the first opset with LayerNormalization as one operator: a quarter fewer nodes, and in fp16 its mean, variance
@@ -27,7 +27,7 @@ _LARGE = 1024  # bytes
 _ALIGNMENT = 64  # bytes, a line of a CPU's cache: onnxruntime computes with the mapped weights where they lie
 
 
-def convert(model_file: Path, params_file: Path, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> Any:
+def convert(model_file: Path, params_file: Path, inputs: Mapping[str, Axes], outputs: Mapping[str, Axes]) -> Any:
     """Convert model.json (or .pdmodel) and model.pdiparams to an onnx.ModelProto with exactly these inputs and outputs.
 
     Raises BundleError when the graph has other inputs or paddle2onnx cannot convert it.
@@ -148,7 +148,7 @@ def open_onnx(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
     return answer
 
 
-def _name(graph: Any, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
+def _name(graph: Any, inputs: Mapping[str, Axes], outputs: Mapping[str, Axes]) -> None:
     """Check the inputs' names, rename the output (paddle2onnx calls it fetch_name_0), and name the free dimensions."""
     found = [value.name for value in graph.input]
     if sorted(found) != sorted(inputs) or len(graph.output) != len(outputs):

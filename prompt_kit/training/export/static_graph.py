@@ -12,8 +12,8 @@ from paddle import nn
 from paddle.static import InputSpec
 
 from prompt_kit.errors import BundleError
-from prompt_kit.inference.bundle import Shape
 from prompt_kit.inference.cores import physical_cores
+from prompt_kit.prompt_config.kinds import Axes
 from prompt_kit.training.export.onnx_graph import last_line, silenced
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.models.soft_prompt import PromptEmbedding
@@ -36,7 +36,7 @@ class _Frozen(nn.Layer):
         return self.model(input_ids, token_type_ids, mask_columns, soft_ids)
 
 
-def save_static(model: PromptModel, prefix: Path, inputs: Mapping[str, Shape]) -> None:
+def save_static(model: PromptModel, prefix: Path, inputs: Mapping[str, Axes]) -> None:
     """Write prefix.json and prefix.pdiparams. The model's soft prompt is a constant afterwards: give a copy."""
     specs = [
         InputSpec([size if isinstance(size, int) else None for size in shape], "int64", name)

@@ -12,6 +12,7 @@ from paddlenlp.trainer import IntervalStrategy, TrainingArguments
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import TRUNCATE_MODES
+from prompt_kit.prompt_config import METHODS
 from prompt_kit.training.loop.flag_rules import check_numbers, check_places, check_without_effect, choose_reports, shown
 from prompt_kit.training.loop.presets import PRESETS
 from prompt_kit.training.models.heads import HEADS
@@ -20,7 +21,6 @@ from prompt_kit.training.self_training.pseudo_labels import SELECTIONS
 
 logger = logging.getLogger(__name__)
 
-METHODS = ("prompt", "finetune", "rtd")
 ENCODERS = ("lstm", "mlp", "none")
 
 

@@ -15,10 +15,11 @@ from paddlenlp.trainer.trainer_callback import TrainerState
 
 from prompt_kit.atomic import remove_folder, replace_folder
 from prompt_kit.errors import CheckpointError
-from prompt_kit.json_file import OBJECT, TEXT, Shape, list_of, number, read_object, whole
+from prompt_kit.json_file import OBJECT, TEXT, Shape, list_of, number, read_object, whole, write_json
+from prompt_kit.prompt_config import CONFIG_FILE
 from prompt_kit.training.loop.averaging import LIVE_FILE
 from prompt_kit.training.loop.run_record import RUN_FILE, read_record
-from prompt_kit.training.models.base import CONFIG_FILE, WEIGHTS_FILE, write_json
+from prompt_kit.training.models.base import WEIGHTS_FILE
 from prompt_kit.training.models.weights import read_safetensors, write_arrays
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from pathlib import Path
 from prompt_kit.atomic import recover, remove_folder
 from prompt_kit.errors import ConfigError
 from prompt_kit.locks import own_folder
+from prompt_kit.prompt_config import CONFIG_FILE
 from prompt_kit.report.writer import check_report
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.checkpoint import is_run, run_folders
@@ -21,7 +22,7 @@ from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.training.self_training.pseudo_labels import PSEUDO_LABELS_FILE
 
 # what a run leaves in its output_dir, beside checkpoints, logs and export
-_MODEL = ("prompt_config.json", "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json")
+_MODEL = (CONFIG_FILE, "model.safetensors", "config.json", "tokenizer.json", "trainer_state.json")
 _WRITTEN = (*_MODEL, "*_results.json", "*_predictions.tsv", "*_bad_cases.tsv", "README.md", PSEUDO_LABELS_FILE)
 _FILES = {  # step -> the files that it writes
     "do_train": (*_MODEL, "train_results.json", PSEUDO_LABELS_FILE),

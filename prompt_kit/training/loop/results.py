@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from prompt_kit.atomic import replace_file
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError
 from prompt_kit.inference.prediction_table import write_bad_cases, write_prediction_table
-from prompt_kit.json_file import read_object
+from prompt_kit.json_file import read_object, write_json
 from prompt_kit.metrics import accuracy_and_f1, bad_cases, softmax
 from prompt_kit.prompt.verbalizer import Verbalizer
 
@@ -36,8 +35,8 @@ class Results:
         logger.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in named if value is not None))
         if not self.writes:
             return
-        _write_json(self.folder / f"{split}_results.json", {**metrics, **self.info})
-        _write_json(self.folder / "all_results.json", {**self.read(), **metrics, **self.info})
+        _write(self.folder / f"{split}_results.json", {**metrics, **self.info})
+        _write(self.folder / "all_results.json", {**self.read(), **metrics, **self.info})
 
     def read(self) -> dict[str, Any]:
         """all_results.json so far; empty if it is damaged, or of another model, as a zero-shot run may leave it."""
@@ -71,7 +70,6 @@ class Results:
         self.write(split, metrics)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with replace_file(path) as staging, open(staging, "w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=2)
-        file.write("\n")
+def _write(path: Path, content: dict[str, Any]) -> None:
+    with replace_file(path) as staging:
+        write_json(staging, content)

@@ -18,6 +18,7 @@ from paddle import nn
 
 from prompt_kit.errors import ConfigError, PromptKitError, TokenizationError
 from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt_config import CONFIG_FILE
 from prompt_kit.training.models.model_config import check_size, read_config
 from prompt_kit.training.models.weights import safe_model_folder
 from prompt_kit.training.runtime import quiet
@@ -89,7 +90,7 @@ def load_discriminator(name_or_path: Optional[str], trust_pickle: bool = False) 
     if name_or_path != EMBEDDED_NAME and not os.path.isdir(name_or_path):
         return _load_hub(name_or_path, "as asked", discriminator=True)
     folder = EMBEDDED_FOLDER if name_or_path == EMBEDDED_NAME else Path(name_or_path)
-    if (folder / "prompt_config.json").is_file():
+    if (folder / CONFIG_FILE).is_file():
         raise _trained(folder)
     config = read_config(folder)
     model_class, _ = discriminator_classes(architecture_name(config), str(folder.absolute()))
@@ -111,7 +112,7 @@ def _load_default(encoder: bool) -> Backbone:
 
 def _load_folder(folder: Path, name: str, reason: str, encoder: bool, trust_pickle: bool = False) -> Backbone:
     where = folder.absolute()
-    if (folder / "prompt_config.json").is_file():
+    if (folder / CONFIG_FILE).is_file():
         raise _trained(folder)
     architecture = architecture_name(read_config(folder))
     tokenizer = read_tokenizer(folder)

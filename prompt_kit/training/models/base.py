@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +13,12 @@ from paddle import nn
 from prompt_kit.atomic import replace_files
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
-from prompt_kit.json_file import OBJECT, TEXT, one_of, read_object, whole
+from prompt_kit.json_file import write_json
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import ModelConfig, read_prompt_config, write_prompt_config
 from prompt_kit.training.cpu.kernels import CPUKernels
 from prompt_kit.training.models.backbone import longest_input, read_tokenizer
 from prompt_kit.training.models.model_config import check_size, read_config
@@ -26,23 +26,7 @@ from prompt_kit.training.models.weights import load_safetensors, save_safetensor
 from prompt_kit.training.runtime import quiet
 from prompt_kit.versions import installed_versions
 
-CONFIG_FILE = "prompt_config.json"
 WEIGHTS_FILE = "model.safetensors"
-FORMAT_VERSION = 1
-
-
-_SHAPES = {
-    "base_model": TEXT,
-    "head": TEXT,
-    "verbalizer": OBJECT,
-    "prompt": {
-        "template": TEXT,
-        "max_seq_length": whole(1, 10**6),
-        "first_max_length": whole(1, 10**6).or_null().optional(),
-        "other_max_length": whole(1, 10**6).or_null().optional(),
-        "truncate_mode": TEXT.optional(),
-    },
-}
 
 _KINDS: dict[str, type[TextClassifier]] = {}  # method -> class; models/__init__.py imports all of them
 
@@ -179,24 +163,21 @@ class TextClassifier(nn.Layer):
         with replace_files(Path(folder)) as staging:
             save_safetensors(self._unique_state(), staging / WEIGHTS_FILE)
             self.tokenizer.save(staging / "tokenizer.json")
-            write_json(
-                staging / "config.json",
-                plain_config(self.backbone),
-            )
-            write_json(staging / CONFIG_FILE, self.to_config())
+            write_json(staging / "config.json", plain_config(self.backbone))
+            write_prompt_config(staging, self.to_config())
 
-    def to_config(self) -> dict:
+    def to_config(self) -> ModelConfig:
         """What prompt_config.json of a training folder holds."""
-        return {
-            "format_version": FORMAT_VERSION,
-            "method": self.method,
-            "mode": self.config.mode,
-            "base_model": self.config.base_model,
-            "prompt": self.prompt_tokenizer.to_config(),
-            "verbalizer": self.verbalizer.to_dict(),
-            "head": self.config.head,
-            "versions": installed_versions(),
-        }
+        return ModelConfig(
+            method=self.method,
+            mode=self.config.mode,
+            base_model=self.config.base_model,
+            head=self.config.head,
+            prompt=self.prompt_tokenizer.to_config(),
+            verbalizer=self.verbalizer,
+            calibration=getattr(self.config, "calibration", None),
+            versions=installed_versions(),
+        )
 
     @classmethod
     def from_pretrained(cls, folder) -> TextClassifier:
@@ -208,23 +189,22 @@ class TextClassifier(nn.Layer):
             CheckpointError: the folder is missing, incomplete or of another format.
         """
         folder = Path(folder)
-        config = read_prompt_config(folder)
+        config = read_prompt_config(folder, ModelConfig)
         missing = [name for name in (WEIGHTS_FILE, "config.json", "tokenizer.json") if not (folder / name).is_file()]
         if missing:
             raise CheckpointError(
                 f"{folder.absolute()} is incomplete, {', '.join(missing)} missing; copy the folder again, all its files"
             )
-        # folders of before there was a method hold their kind as mode, or "zero-shot", which is a prompt model
-        kind = _KINDS.get(config.get("method", config["mode"]), _KINDS["prompt"])
+        kind = _KINDS[config.method]
         tokenizer = read_tokenizer(folder)
         backbone_config = read_config(folder)
         check_size(backbone_config, folder.absolute(), [WEIGHTS_FILE])
         backbone = _build(*kind.backbone_classes(backbone_config, str(folder)), backbone_config, folder)
         model = kind(
             backbone,
-            PromptTokenizer.from_config(config["prompt"], tokenizer),
-            Verbalizer.from_dict(config["verbalizer"]),
-            kind.read_model_config(config, folder / CONFIG_FILE),
+            PromptTokenizer.from_config(config.prompt, tokenizer),
+            config.verbalizer,
+            kind.read_model_config(config),
         )
         model.load_weights(folder)
         model.eval()
@@ -236,8 +216,8 @@ class TextClassifier(nn.Layer):
         raise NotImplementedError
 
     @staticmethod
-    def read_model_config(config: dict, path: Path):
-        """The `config` of a model from what `to_config` wrote."""
+    def read_model_config(config: ModelConfig):
+        """The `config` of a model from what a folder says."""
         raise NotImplementedError
 
     def load_weights(self, folder) -> None:
@@ -247,28 +227,6 @@ class TextClassifier(nn.Layer):
     def _unique_state(self) -> dict:
         """Name -> parameter; tied weights once, buffers that can be derived not at all."""
         return dict(self.named_parameters())
-
-
-def read_prompt_config(folder: Path) -> dict:
-    """prompt_config.json of a training folder, checked."""
-    path = Path(folder) / CONFIG_FILE
-    if not path.is_file():
-        raise CheckpointError(
-            f"{path.absolute()} is missing: not a folder that train.py finished; expected the --output_dir of a "
-            "finished run, or a checkpoint-N in it"
-        )
-    fix = "copy the folder again, all its files"
-    version = read_object(path, CheckpointError, fix, {"format_version": whole(0, 10**6)})["format_version"]
-    if version != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path.absolute()} has format {version}, but this prompt-kit reads {FORMAT_VERSION}; use the prompt-kit "
-            "that wrote it, or train again"
-        )
-    config = read_object(path, CheckpointError, fix, {**_SHAPES, "mode": one_of(*_KINDS, "zero-shot")})
-    if "method" in config and config["method"] not in tuple(_KINDS):
-        found = f"method {config['method']!r}, expected one of {', '.join(_KINDS)}"
-        raise CheckpointError(f"{path.absolute()} is damaged: {found}; {fix}")
-    return config
 
 
 def _build(model_class: type, config_class: type, config: dict, folder: Path) -> nn.Layer:
@@ -289,13 +247,6 @@ def plain_config(backbone: nn.Layer) -> dict:
     config = backbone.config.to_dict()
     config.pop("paddlenlp_version", None)
     return {**config, "architectures": [type(backbone).__name__]}
-
-
-def write_json(path: Path, content) -> None:
-    """Indented UTF-8 JSON."""
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=2, sort_keys=False)
-        file.write("\n")
 
 
 def _stop(parameters) -> None:

@@ -11,16 +11,14 @@ one bias for the logits, so it exports as part of the head.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import paddle
 
-from prompt_kit.errors import CheckpointError, ConfigError
-from prompt_kit.json_file import is_number
+from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import collate
 
 if TYPE_CHECKING:
@@ -65,15 +63,3 @@ def with_bias(config: Any, bias: np.ndarray) -> Any:
     bias = bias.astype("float32")
     total = bias if config.calibration is None else np.float32(config.calibration) + bias
     return replace(config, calibration=tuple(total.tolist()))
-
-
-def read_calibration(config: Mapping[str, Any], path: Path) -> Optional[tuple[float, ...]]:
-    """The bias [C] that prompt_config.json at `path` holds, None without calibration. CheckpointError for a damaged one."""
-    bias = config.get("calibration")
-    if bias is None:
-        return None
-    labels = config["verbalizer"].get("labels", ())
-    numbers = isinstance(bias, list) and all(map(is_number, bias))
-    if not numbers or len(bias) != len(labels):
-        raise CheckpointError(f"{path.absolute()} is damaged: calibration {bias!r}, expected {len(labels)} numbers")
-    return tuple(bias)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional, Union
 
 from paddle import nn
@@ -14,6 +13,7 @@ from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import ModelConfig
 from prompt_kit.training.models.backbone import architecture_name, encoder_classes, load_backbone
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.heads import LinearHead
@@ -122,5 +122,5 @@ class FineTuneModel(TextClassifier):
         return encoder_classes(architecture_name(backbone_config), where)
 
     @staticmethod
-    def read_model_config(config: dict, path: Path) -> FineTuneConfig:
-        return FineTuneConfig(config["base_model"], config["head"], config["mode"])
+    def read_model_config(config: ModelConfig) -> FineTuneConfig:
+        return FineTuneConfig(config.base_model, config.head, config.mode)

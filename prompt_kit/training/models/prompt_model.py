@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional, Union
 
 import numpy as np
@@ -20,9 +19,10 @@ from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import ModelConfig
 from prompt_kit.training.models.backbone import Backbone, architecture_classes, architecture_name, load_backbone
 from prompt_kit.training.models.base import TextClassifier
-from prompt_kit.training.models.calibration import read_calibration, with_bias
+from prompt_kit.training.models.calibration import with_bias
 from prompt_kit.training.models.cosine_head import (
     SCALE,
     CosineHead,
@@ -288,17 +288,13 @@ class PromptModel(TextClassifier):
         for parameter in unused:
             parameter.stop_gradient = True
 
-    def to_config(self) -> dict:
-        bias = self.config.calibration
-        return {**super().to_config(), **({} if bias is None else {"calibration": list(bias)})}
-
     @staticmethod
     def backbone_classes(backbone_config: dict, where: str) -> tuple:
         return architecture_classes(architecture_name(backbone_config), where)
 
     @staticmethod
-    def read_model_config(config: dict, path: Path) -> PromptModelConfig:
-        return PromptModelConfig(config["head"], config["base_model"], config["mode"], read_calibration(config, path))
+    def read_model_config(config: ModelConfig) -> PromptModelConfig:
+        return PromptModelConfig(config.head, config.base_model, config.mode, config.calibration)
 
 
 def _choose_template(

@@ -18,9 +18,9 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, SoftToken
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
-from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import CONFIG_FILE, ModelConfig, read_prompt_config
 from prompt_kit.training.models.backbone import read_config
-from prompt_kit.training.models.base import CONFIG_FILE, WEIGHTS_FILE, TextClassifier, plain_config, read_prompt_config
+from prompt_kit.training.models.base import WEIGHTS_FILE, TextClassifier, plain_config
 from prompt_kit.training.models.weights import read_safetensors
 
 _SIZES = ("architectures", "vocab_size", "hidden_size", "embedding_size", "num_hidden_layers")
@@ -37,7 +37,7 @@ class Taken:
 
 def source_template(folder: PathLike) -> Template:
     """The template of a trained folder. CheckpointError for a folder that train.py did not finish."""
-    return _tokenizer(Path(folder), read_prompt_config(Path(folder))).template
+    return read_prompt_config(folder, ModelConfig).template
 
 
 def init_prompt(model: TextClassifier, folder: PathLike) -> Taken:
@@ -52,7 +52,7 @@ def init_prompt(model: TextClassifier, folder: PathLike) -> Taken:
         ConfigError: it is of another language model or method, has other soft tokens, or nothing to take.
     """
     folder = Path(folder)
-    config = read_prompt_config(folder)
+    config = read_prompt_config(folder, ModelConfig)
     _check_language_model(model, folder, config)
     tokenizer = _tokenizer(folder, config)
     arrays = read_safetensors(folder / WEIGHTS_FILE)
@@ -74,25 +74,26 @@ def init_prompt(model: TextClassifier, folder: PathLike) -> Taken:
     if pairs:
         _copy_rows(model, arrays, pairs)
     model.soft_prompt_changed()
-    there = Verbalizer.from_dict(config["verbalizer"]).labels
+    there = config.verbalizer.labels
     return Taken(
         len(tokenizer.soft_tokens) if takes_soft else 0,
         tuple((model.verbalizer.labels[ours], there[theirs]) for ours, theirs in pairs),
     )
 
 
-def _tokenizer(folder: Path, config: dict) -> PromptTokenizer:
+def _tokenizer(folder: Path, config: ModelConfig) -> PromptTokenizer:
     try:
-        return PromptTokenizer.from_config(config["prompt"], Tokenizer.from_pretrained(folder))
+        return PromptTokenizer.from_config(config.prompt, Tokenizer.from_pretrained(folder))
     except (TypeError, AttributeError) as error:
         raise CheckpointError(f"{(folder / CONFIG_FILE).absolute()} is damaged: {error}") from error
 
 
-def _check_language_model(model: TextClassifier, folder: Path, config: dict) -> None:
+def _check_language_model(model: TextClassifier, folder: Path, config: ModelConfig) -> None:
     where = f"--init_prompt_from {folder}"
-    method = config.get("method", config["mode"] if config["mode"] != "zero-shot" else "prompt")
-    if method != model.method:
-        raise ConfigError(f"{where} was trained with --method {method}, this is {model.method}; use the same method")
+    if config.method != model.method:
+        raise ConfigError(
+            f"{where} was trained with --method {config.method}, this is {model.method}; use the same method"
+        )
     theirs, ours = read_config(folder), plain_config(model.backbone)
     wrong = [
         f"{name} {theirs[name]}, here {ours[name]}"
@@ -103,7 +104,7 @@ def _check_language_model(model: TextClassifier, folder: Path, config: dict) -> 
         raise ConfigError(
             f"{where} has another language model: {'; '.join(wrong)}; a prompt fits the model that it was learned with"
         )
-    if _place(config["base_model"]) != _place(model.config.base_model):
+    if _place(config.base_model) != _place(model.config.base_model):
         raise ConfigError(
             f"{where} was learned with the language model {config['base_model']}, but this one starts from "
             f"{model.config.base_model}; give --model_name_or_path {config['base_model']}"
@@ -145,12 +146,12 @@ def _described(tokens: Sequence[SoftToken]) -> str:
 
 
 def _matches(
-    model: TextClassifier, config: dict, tokenizer: PromptTokenizer, arrays: dict[str, np.ndarray]
+    model: TextClassifier, config: ModelConfig, tokenizer: PromptTokenizer, arrays: dict[str, np.ndarray]
 ) -> list[tuple[int, int]]:
     """(label id here, label id there) of the rows that can be taken: by name, else by a word; each row once."""
-    if not (config["head"] == model.config.head == "soft" and tokenizer.num_masks == model.prompt_tokenizer.num_masks):
+    if not (config.head == model.config.head == "soft" and tokenizer.num_masks == model.prompt_tokenizer.num_masks):
         return []
-    theirs = Verbalizer.from_dict(config["verbalizer"])
+    theirs = config.verbalizer
     if len(theirs) != arrays["head.bias"].shape[0] or arrays["head.weight"].shape[2] != model.head.weight.shape[2]:
         return []
     by_word = {word: number for number, words in enumerate(theirs.words) for word in words}

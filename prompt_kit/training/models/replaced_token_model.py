@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional, Union
 
 import numpy as np
@@ -22,9 +21,10 @@ from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.prompt_config import ModelConfig
 from prompt_kit.training.models.backbone import architecture_name, discriminator_classes, load_discriminator
 from prompt_kit.training.models.base import TextClassifier
-from prompt_kit.training.models.calibration import read_calibration, with_bias
+from prompt_kit.training.models.calibration import with_bias
 from prompt_kit.training.models.filling import MaskFilling, WordList
 from prompt_kit.training.models.soft_prompt import add_soft_prompt
 
@@ -186,14 +186,10 @@ class ReplacedTokenModel(TextClassifier):
     def added_layers(self) -> list:
         return [] if self.soft_prompt is None else [self.soft_prompt]
 
-    def to_config(self) -> dict:
-        bias = self.config.calibration
-        return {**super().to_config(), **({} if bias is None else {"calibration": list(bias)})}
-
     @staticmethod
     def backbone_classes(backbone_config: dict, where: str) -> tuple:
         return discriminator_classes(architecture_name(backbone_config), where)
 
     @staticmethod
-    def read_model_config(config: dict, path: Path) -> ReplacedTokenConfig:
-        return ReplacedTokenConfig(config["base_model"], config["mode"], read_calibration(config, path), config["head"])
+    def read_model_config(config: ModelConfig) -> ReplacedTokenConfig:
+        return ReplacedTokenConfig(config.base_model, config.mode, config.calibration, config.head)

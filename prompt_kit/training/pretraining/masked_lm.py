@@ -12,11 +12,12 @@ from paddle import nn
 from paddlenlp.trainer import Trainer, TrainingArguments
 
 from prompt_kit.atomic import replace_files
+from prompt_kit.json_file import write_json
 from prompt_kit.prompt.tokenization import SPECIAL_TOKENS, Tokenizer
 from prompt_kit.training.cpu.kernels import CPUKernels
 from prompt_kit.training.loop.callbacks import ProgressCallback
 from prompt_kit.training.loop.resumable import ResumableTrainer
-from prompt_kit.training.models.base import WEIGHTS_FILE, plain_config, write_json
+from prompt_kit.training.models.base import WEIGHTS_FILE, plain_config
 from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.models.weights import load_safetensors, save_safetensors
 from prompt_kit.training.pretraining.masked_batches import LengthBatchSampler, MaskedCollator, MaskedLines

@@ -34,7 +34,7 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.inference.ensemble import average, check_same_labels
 from prompt_kit.inference.ensemble_member import Member, open_member
 from prompt_kit.json_file import number as any_number
-from prompt_kit.json_file import read_object, whole
+from prompt_kit.json_file import read_object, whole, write_json
 from prompt_kit.metrics import softmax
 from prompt_kit.training.export.trained_member import TrainedMember
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
@@ -42,7 +42,7 @@ from prompt_kit.training.loop.batching import EncodedDataset
 from prompt_kit.training.loop.checkpoint import START, STATE_FILE, checkpoints, generation_folder, teacher_folder
 from prompt_kit.training.loop.results import Results
 from prompt_kit.training.loop.trainer import PromptTrainer
-from prompt_kit.training.models.base import TextClassifier, write_json
+from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.self_training.pseudo_labels import PSEUDO_LABELS_FILE, PseudoLabel, choose, write_pseudo_labels
 
 logger = logging.getLogger(__name__)

@@ -504,7 +504,9 @@ def test_a_folder_that_does_not_exist(tmp_path):
 
 def test_another_format_version(copy):
     edit(copy / "prompt_config.json", lambda config: config.update(format_version=99))
-    with pytest.raises(CheckpointError, match="has format 99, but this prompt-kit reads 1"):
+    with pytest.raises(
+        CheckpointError, match="has format_version 99, but this prompt-kit reads models of 1; update prompt-kit"
+    ):
         PromptModel.from_pretrained(copy)
 
 
@@ -548,7 +550,12 @@ def test_a_damaged_language_model_configuration(copy, text):
 
 def test_the_prompt_configuration_records_what_the_model_is(saved):
     config = json.loads((saved / "prompt_config.json").read_text(encoding="utf-8"))
-    assert config["format_version"] == 1 and config["head"] == "soft" and config["mode"] == "prompt"
+    assert (
+        config["format_version"] == 1
+        and config["kind"] == "model"
+        and config["head"] == "soft"
+        and config["mode"] == "prompt"
+    )
     assert config["base_model"] == "tiny-ernie"
     assert [entry["label"] for entry in config["verbalizer"]["labels"]] == ["car", "sports", "finance"]
     assert config["prompt"]["max_seq_length"] == 32
