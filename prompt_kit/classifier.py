@@ -236,7 +236,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         examples = self._read_labelled(X if is_file else (X, y), classes, "test")
         probabilities = self.predict_proba([example.text_a for example in examples])
         names = [classes.verbalizer.labels[place] for place in classes.order]
-        gold = np.array([names.index(example.label) for example in examples])
+        gold = np.array([names.index(str(example.label)) for example in examples])
         right = np.maximum(probabilities[np.arange(len(gold)), gold], np.finfo(float).tiny)
         return {**accuracy_and_f1(probabilities.argmax(axis=1), gold), "loss": float(-np.log(right).mean())}
 
@@ -340,7 +340,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return self._is_trained() or (self.labels is not None and self.method == "prompt")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, True, False
         tags.requires_fit = self.labels is None or self.method != "prompt"
@@ -405,11 +405,12 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         """The trained model, read from the bytes of a pickle where it came in one; else the zero-shot one."""
         if getattr(self, "_model", None) is not None:
             return self._model
-        if getattr(self, "_files", None) is not None:
+        files: Optional[dict[str, bytes]] = getattr(self, "_files", None)
+        if files is not None:
             from prompt_kit.training.models.base import TextClassifier
 
             with tempfile.TemporaryDirectory(prefix="prompt-kit-") as folder:
-                for name, content in self._files.items():
+                for name, content in files.items():
                     (Path(folder) / os.path.basename(name)).write_bytes(content)
                 self._model = TextClassifier.from_pretrained(folder)
             self._files = None
@@ -450,7 +451,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _examples(texts: Sequence[str], names: Optional[Sequence[str]]) -> list[Example]:
-    return [Example(text, name) for text, name in zip(texts, names or [None] * len(texts))]
+    if names is None:
+        return [Example(text) for text in texts]
+    return [Example(text, name) for text, name in zip(texts, names)]
 
 
 def _plain(value: Any) -> Any:
@@ -486,8 +489,8 @@ def _read_classifier(folder: Path) -> Optional[dict[str, Any]]:
     path = folder / CLASSIFIER_FILE
     if not path.is_file():
         return None
-    saved = _read_json(path)
-    settings = None if saved is None else saved.get("settings")
+    saved = _read_json(path) or {}
+    settings = saved.get("settings")
     if not isinstance(settings, dict) or "labels" in settings:
         raise CheckpointError(f"{path.absolute()} is damaged; copy the folder again")
     if saved.get("format_version") != FORMAT_VERSION:

@@ -11,7 +11,7 @@ import sys
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import Any, Callable, NoReturn, Optional
+from typing import Any, Callable, NoReturn, Optional, Union
 
 from prompt_kit.errors import PromptKitError
 
@@ -46,6 +46,7 @@ def run(main: Callable[[Optional[Sequence[str]]], Optional[int]]) -> NoReturn:
     """
     _prepare_streams()
     message = ""
+    code: Union[int, str]
     with _interrupts() as interrupts:
         try:
             code = main(None) or 0

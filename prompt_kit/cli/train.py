@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
+
+if TYPE_CHECKING:
+    from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 
 
 def main(argv: Optional[Sequence[str]] = None, prog: str = "train.py") -> None:
@@ -12,10 +15,14 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "train.py") -> None:
 
     model_args, data_args, args, given = session.parse_arguments(argv, prog)
     with session.output_folder(args), writing_to("--output_dir", args.output_dir):
-        _run(session, model_args, data_args, args, given)
+        _run(model_args, data_args, args, given)
 
 
-def _run(session, model_args, data_args, args, given) -> None:
+def _run(
+    model_args: ModelArguments, data_args: DataArguments, args: PromptTrainingArguments, given: frozenset[str]
+) -> None:
+    from prompt_kit.training.loop import session
+
     model, dataset, info = session.prepare(model_args, data_args, args, given)
     trainer = session.make_trainer(model, args, dataset, info)
     results = session.Results(args.output_dir, info)
@@ -24,7 +31,7 @@ def _run(session, model_args, data_args, args, given) -> None:
         results.write("train", session.train(trainer, args, dataset))
     if args.do_eval:
         results.write("eval", session.evaluate(trainer, dataset))
-    if args.do_predict:
+    if args.do_predict and dataset.test is not None:  # `prepare` refuses --do_predict without a test.txt
         results.write_predictions("test", trainer.predict_logits(dataset.test), dataset.test, model.verbalizer)
     session.write_card(model, results)
     if args.report:

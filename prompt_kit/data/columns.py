@@ -73,7 +73,7 @@ def check_lengths(texts: list, labels: list, names: tuple[str, str] = ("texts", 
 
 def unique(values: Iterable[Hashable]) -> list[Hashable]:
     """Each value once, sorted where they can be compared, else in the order of their first places."""
-    found = list(dict.fromkeys(values))
+    found: list[Any] = list(dict.fromkeys(values))
     try:
         return sorted(found)
     except TypeError:

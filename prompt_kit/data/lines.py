@@ -10,7 +10,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO, Union
+from typing import Protocol, TextIO, Union
 
 from prompt_kit.data.encoding import command, other_kind, what_to_do
 from prompt_kit.data.texts import is_empty
@@ -18,6 +18,13 @@ from prompt_kit.errors import DataError, PromptKitError, shown
 
 PathLike = Union[str, "os.PathLike[str]"]
 Numbered = Iterator[tuple[int, str]]
+
+
+class ByteLines(Protocol):
+    """What is read of a binary stream: a file, sys.stdin.buffer, a GzipFile."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
 
 
 def read_lines(path: PathLike, error: type[PromptKitError] = DataError, skip_blank: bool = False) -> Numbered:
@@ -38,12 +45,12 @@ def read_lines(path: PathLike, error: type[PromptKitError] = DataError, skip_bla
     except OSError as problem:
         raise error(f"{name}: cannot be read ({problem.strerror}); check the path and its permissions") from None
     with stream:
-        source = gzip.GzipFile(fileobj=stream) if name.endswith(".gz") else stream
+        source: ByteLines = gzip.GzipFile(fileobj=stream) if name.endswith(".gz") else stream
         yield from number_lines(source, name, error, skip_blank)
 
 
 def number_lines(
-    stream: Union[BinaryIO, TextIO], name: str, error: type[PromptKitError] = DataError, skip_blank: bool = False
+    stream: Union[ByteLines, TextIO], name: str, error: type[PromptKitError] = DataError, skip_blank: bool = False
 ) -> Numbered:
     """The same for an open stream. `name` stands for the file in messages, for example '<stdin>'.
 
@@ -81,9 +88,10 @@ def number_lines(
         raise error(f"{name}: the file is empty, expected at least one line of text, got {found}")
 
 
-def _read(stream: Union[BinaryIO, TextIO], name: str, error: type[PromptKitError]) -> Iterator[Union[bytes, str]]:
+def _read(stream: Union[ByteLines, TextIO], name: str, error: type[PromptKitError]) -> Iterator[Union[bytes, str]]:
     """The raw lines. What the system or gzip says in the middle of a file is `error`, with the line."""
-    number, lines = 0, iter(stream)
+    number = 0
+    lines: Iterator[Union[bytes, str]] = iter(stream)
     while True:
         try:
             raw = next(lines, None)
@@ -116,7 +124,8 @@ def _carriage_return(raw: Union[bytes, str], line: str, name: str) -> str:
     what = "a carriage return inside the line"
     if not line.rstrip("\r").count("\r"):
         return f"two carriage returns at the end of the line; take them out: {command(_DELETE_RETURNS, name)}"
-    if raw.endswith("\n" if isinstance(raw, str) else b"\n") and line.count("\r") == 1:
+    is_ended = raw.endswith("\n") if isinstance(raw, str) else raw.endswith(b"\n")
+    if is_ended and line.count("\r") == 1:
         return f"{what}; write a space for it: {command(_RETURNS_TO_SPACES, name)}"
     return f"{what}, as in files of old Macs, whose lines all end so; convert it: {command(_RETURNS_TO_LINES, name)}"
 

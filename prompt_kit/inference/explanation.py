@@ -110,7 +110,14 @@ def explain(
     return _explain(probabilities, prompt_tokenizers, labels, iter(texts), top_k, column)
 
 
-def _explain(probabilities, prompt_tokenizers, labels, texts, top_k, column) -> Iterator[Explanation]:
+def _explain(
+    probabilities: Probabilities,
+    prompt_tokenizers: Sequence[PromptTokenizer],
+    labels: Sequence[str],
+    texts: Iterator[Union[str, Example]],
+    top_k: int,
+    column: Optional[int],
+) -> Iterator[Explanation]:
     while True:
         examples = [Example(text) if isinstance(text, str) else text for text in islice(texts, _WINDOW)]
         if not examples:

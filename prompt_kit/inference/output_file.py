@@ -97,7 +97,7 @@ class OutputFile:
         if self._stream is None:
             self._open()
         self.flush(sync=True)
-        self._stream.close()
+        self.release()
 
     def release(self) -> None:
         """Close the file, if it is open, as it is: another run may write it from now on."""

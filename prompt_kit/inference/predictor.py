@@ -276,7 +276,7 @@ def _check_number(name: str, value: Any, least: int, most: Optional[int] = None)
     if (
         isinstance(value, Integral)
         and not isinstance(value, bool)
-        and least <= value <= (value if most is None else most)
+        and least <= int(value) <= (int(value) if most is None else most)
     ):
         return int(value)
     expected = f"of {least} or more" if most is None else f"from {least} to {most}"

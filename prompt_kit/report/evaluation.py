@@ -45,11 +45,11 @@ class Case(NamedTuple):
 
 
 class Confusion(NamedTuple):
-    """How many texts of `gold` were taken for `predicted`, and how many texts `gold` has."""
+    """`cases` of the `texts` texts of `gold` were taken for `predicted`."""
 
     gold: str
     predicted: str
-    count: int
+    cases: int
     texts: int
 
 
@@ -83,7 +83,7 @@ class Evaluation:
     def gold(self) -> np.ndarray:
         """[N] ids."""
         ids = {label: number for number, label in enumerate(self.labels)}
-        return np.array([ids[one.label] for one in self.examples])
+        return np.array([ids[str(one.label)] for one in self.examples])
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -133,7 +133,7 @@ class Evaluation:
             for (g, p), count in np.ndenumerate(self.confusion)
             if g != p and count
         ]
-        return sorted(pairs, key=lambda one: -one.count)[:most]
+        return sorted(pairs, key=lambda one: -one.cases)[:most]
 
     @cached_property
     def cases(self) -> list[Case]:

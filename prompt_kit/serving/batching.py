@@ -11,14 +11,17 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
+
+import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.serving.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
-Answer = Callable[[list[Example]], Sequence[Any]]  # as many results as examples
+Answers = Union[Sequence[Any], np.ndarray]  # a result, or a row, of each example
+Answer = Callable[[list[Example]], Answers]
 
 
 @dataclass
@@ -92,7 +95,7 @@ class Batcher:
             examples = [example for _, part in batch for example in part]
             self._observe(len(examples))
             try:
-                answers: Sequence[Any] = await loop.run_in_executor(self._executor, self._answer, examples)
+                answers: Answers = await loop.run_in_executor(self._executor, self._answer, examples)
             except Exception as problem:
                 await self._one_by_one(batch, problem)
                 continue
@@ -148,7 +151,7 @@ class Batcher:
         if not job.future.done():
             job.future.set_exception(problem)
 
-    def _deliver(self, job: _Job, answers: Sequence[Any]) -> None:
+    def _deliver(self, job: _Job, answers: Answers) -> None:
         job.answers.extend(answers)
         if len(job.answers) == len(job.examples) and not job.future.done():
             job.future.set_result(job.answers)

@@ -180,8 +180,10 @@ def _wrong(where: str, expected: str, got: Any) -> Refusal:
 
 
 def _kind(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, (int, float)):
         return f"the number {value:.6g}" if abs(value) < 1e15 else "a huge number"
-    return {str: "a string", list: "a list", dict: "an object"}[type(value)]
+    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"

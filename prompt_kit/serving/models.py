@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Optional, Protocol
 
 import numpy as np
@@ -22,10 +23,17 @@ _NAME = re.compile(r"[\w.-]{1,100}")
 class Classifier(Protocol):
     """What a service needs of a prompt_kit.Predictor."""
 
-    labels: Sequence[str]
-    device: str
-    precision: str
-    models: Sequence[Any]
+    @property
+    def labels(self) -> Sequence[str]: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def models(self) -> Sequence[Any]: ...
 
     def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray: ...
 
@@ -65,7 +73,7 @@ class Models:
         for name, predictor in predictors.items():
             check_name(name)
             batcher = Batcher(
-                lambda examples, predictor=predictor: predictor.probabilities(examples, limits.batch),
+                partial(predictor.probabilities, batch_size=limits.batch),
                 limits.batch,
                 limits.wait_ms / 1000,
                 limits.waiting,

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any, Callable, Optional
 
 import uvicorn
@@ -27,6 +28,8 @@ class Server(uvicorn.Server):
 
     A second signal does not wait for them.
     """
+
+    should_exit: bool
 
     def __init__(self, make_app: Callable[[Callable[[], bool]], Any], limits: Limits):
         # uvicorn's own log stays silent but for errors: what a stranger sends is no news, and texts are never logged
@@ -60,7 +63,7 @@ class Server(uvicorn.Server):
             for number, handler in earlier.items():
                 signal.signal(number, handler)
 
-    def handle_exit(self, sig: int, frame: Any) -> None:
+    def handle_exit(self, sig: int, frame: Optional[FrameType]) -> None:
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True
@@ -147,8 +150,8 @@ def bind(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as problem:
-        system = isinstance(problem.errno, int) and problem.errno > 0  # a name that is not found has errors of its own
-        why = os.strerror(problem.errno) if system else problem.strerror or str(problem)
+        number = problem.errno or 0  # a name that is not found has errors of its own, below 0
+        why = os.strerror(number) if number > 0 else problem.strerror or str(problem)
         raise ConfigError(f"cannot listen on {host}:{port} ({why}); give another --host or --port") from None
     except OverflowError:
         raise ConfigError(f"--port {port}: expected 0 to 65535 (0: any that is free)") from None

@@ -95,17 +95,18 @@ def _records(kind: str, paths: Sequence[str], settings: Settings, told: list[str
 
 
 def _reader(kind: str, settings: Settings) -> Callable[[str, str], Iterator[Record]]:
-    columns = (settings.text_column, settings.label_column)
+    text_column, label_column = settings.text_column, settings.label_column
     if kind == "doccano":
         names: Optional[Mapping[int, str]] = None
         if settings.label_config is not None:
             (source,) = open_sources([settings.label_config], (".json",))
             names = read_label_names(source)
-        return lambda name, text: read_doccano(name, text, *columns, names)
+        return lambda name, text: read_doccano(name, text, text_column, label_column, names)
     if kind == "label-studio":
-        return lambda name, text: read_label_studio(name, text, *columns)
-    table = (settings.delimiter, settings.has_header, settings.quotes)
-    return lambda name, text: read_csv(name, text, *columns, *table)
+        return lambda name, text: read_label_studio(name, text, text_column, label_column)
+    return lambda name, text: read_csv(
+        name, text, text_column, label_column, settings.delimiter, settings.has_header, settings.quotes
+    )
 
 
 def _remembered(records: Iterator[Record], first: dict[str, str]) -> Iterator[Record]:
@@ -118,7 +119,10 @@ def _remembered(records: Iterator[Record], first: dict[str, str]) -> Iterator[Re
 def _label_lines(decided: Decided, label_file: Optional[str], first: Mapping[str, str]) -> list[str]:
     """The lines of label.txt: those of `label_file`, or the labels in the order in which their texts come."""
     found = list(dict.fromkeys(str(example.label) for example in decided.examples))
-    where = lambda label: first.get(" ".join(label.split()), "label")  # noqa: E731
+
+    def where(label: str) -> str:
+        return first.get(" ".join(label.split()), "label")
+
     if label_file is not None:
         known = Verbalizer.from_file(label_file).labels
         for label in found:

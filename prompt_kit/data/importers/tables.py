@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Literal, Optional
 
 from prompt_kit.errors import ConfigError, DataError
 
@@ -91,7 +91,7 @@ def _rows(name: str, text: str, delimiter: str, quotes: bool) -> Iterator[Row]:
     if len(delimiter) != 1:
         raise ConfigError(f"--delimiter {delimiter!r} must be one character, such as ',' or ';' (or tab)")
     earlier = csv.field_size_limit(_LONGEST_CELL)
-    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     start = 1
     try:
