@@ -236,7 +236,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         examples = self._read_labelled(X if is_file else (X, y), classes, "test")
         probabilities = self.predict_proba([example.text_a for example in examples])
         names = [classes.verbalizer.labels[place] for place in classes.order]
-        gold = np.array([names.index(str(example.label)) for example in examples])
+        gold = np.array([names.index(example.gold) for example in examples])
         right = np.maximum(probabilities[np.arange(len(gold)), gold], np.finfo(float).tiny)
         return {**accuracy_and_f1(probabilities.argmax(axis=1), gold), "loss": float(-np.log(right).mean())}
 

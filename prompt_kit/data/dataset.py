@@ -38,6 +38,13 @@ class Example:
     label: Optional[str] = None
     text_b: Optional[str] = None
 
+    @property
+    def gold(self) -> str:
+        """The label, where there must be one; ValueError where there is none."""
+        if self.label is None:
+            raise ValueError(f"an example without a label: {self.text_a!r}")
+        return self.label
+
 
 @dataclass(frozen=True)
 class Dataset:

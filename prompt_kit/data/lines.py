@@ -26,7 +26,6 @@ class ByteLines(Protocol):
     def __iter__(self) -> Iterator[bytes]: ...
 
 
-
 def read_lines(path: PathLike, error: type[PromptKitError] = DataError, skip_blank: bool = False) -> Numbered:
     """Yield (line number from 1, line without its end) of a UTF-8 file, in constant memory.
 

@@ -83,7 +83,7 @@ class Evaluation:
     def gold(self) -> np.ndarray:
         """[N] ids."""
         ids = {label: number for number, label in enumerate(self.labels)}
-        return np.array([ids[str(one.label)] for one in self.examples])
+        return np.array([ids[one.gold] for one in self.examples])
 
     @cached_property
     def predicted(self) -> np.ndarray:

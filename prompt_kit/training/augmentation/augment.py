@@ -108,7 +108,7 @@ def make_variants(
                 guessed,
                 guesser(
                     [examples[row].text_a for row, _ in guessed],
-                    [word_of[examples[row].label] for row, _ in guessed],
+                    [word_of[examples[row].gold] for row, _ in guessed],
                     [randoms[key] for key in guessed],
                 ),
             )
@@ -122,7 +122,7 @@ def make_variants(
             if mark and mark not in taken:
                 taken.add(mark)
                 example = examples[key[0]]
-                made[key] = Variant(found[key], example.label, ways[key], example.text_a)
+                made[key] = Variant(found[key], example.gold, ways[key], example.text_a)
         wanted = [key for key in wanted if key not in made]
     return [made[key] for key in sorted(made)]
 

@@ -92,7 +92,7 @@ class WordGuesser:
             start += len(piece)
             if all(_is_chinese(text[place]) and place in column for place in span):
                 spans.append(span)
-        chosen = random.permutation(len(spans))[: _count(len(spans))] if spans else []
+        chosen = random.permutation(len(spans))[: _count(len(spans))].tolist() if spans else []
         places = [(place, column[place]) for number in sorted(chosen) for place in spans[number]]
         row = [*front, *ids, tokenizer.sep_id]
         for _, at in places:
@@ -114,7 +114,7 @@ class WordGuesser:
                 one = batch[number]
                 character, column = one.places[turn]
                 one.ids[column] = self._draw(logits[row], randoms[number])
-                one.characters[character] = self.tokenizer.id_to_token(one.ids[column])
+                one.characters[character] = self.tokenizer.id_to_token(one.ids[column]) or ""
 
     def _draw(self, logits: np.ndarray, random: np.random.Generator) -> int:
         """One of the best Chinese characters, by their probabilities among each other."""

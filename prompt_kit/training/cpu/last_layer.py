@@ -96,7 +96,9 @@ def restrict_last_layer(
     fused one, say); then the caller takes the rows of the output.
     """
     layers = getattr(getattr(encoder, "encoder", None), "layers", None)
-    layer = layers[-1] if layers is not None and len(layers) else None
+    if layers is None or not len(layers):
+        return False
+    layer = layers[-1]
     if type(layer) is not nn.TransformerEncoderLayer or layer.normalize_before:
         return False
     packable = all(can_be_packed(each) for each in layers) and not getattr(encoder.encoder, "enable_recompute", False)
@@ -116,4 +118,4 @@ def restore_layers(encoder: nn.Layer) -> None:
         if isinstance(layer, (PackedLayer, MaskRowsLayer)):
             layer.__class__ = nn.TransformerEncoderLayer
             for name in ("columns", "packing"):
-                vars(layer).pop(name, None)
+                layer.__dict__.pop(name, None)

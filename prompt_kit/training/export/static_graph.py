@@ -27,7 +27,7 @@ class _Frozen(nn.Layer):
         self.model = model
         self.eval()
         embedding = model.backbone.get_input_embeddings()
-        if isinstance(embedding, PromptEmbedding):
+        if isinstance(embedding, PromptEmbedding) and model.soft_prompt is not None:
             with paddle.no_grad():
                 self.register_buffer("soft_table", model.soft_prompt().detach())
             embedding._table = lambda: self.soft_table

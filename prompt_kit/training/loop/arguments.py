@@ -273,7 +273,7 @@ class PromptTrainingArguments(TrainingArguments):
         elif self.evaluation_strategy in ("no", IntervalStrategy.NO):
             self.do_eval = False  # else the base class would switch to every 500 steps; this means once, at the end
         if self.disable_tqdm is None:
-            self.disable_tqdm = not sys.stderr.isatty()
+            self.disable_tqdm: Optional[bool] = not sys.stderr.isatty()
         try:
             super().__post_init__()
         except (ValueError, KeyError, AssertionError) as error:
@@ -285,7 +285,7 @@ class PromptTrainingArguments(TrainingArguments):
     def _check(self) -> None:
         check_without_effect(self)
         check_places(self)
-        self.report_to = choose_reports(self.report_to)
+        self.report_to: list[str] = choose_reports(self.report_to)
         if self.fp16_opt_level not in ("O1", "O2"):
             raise ConfigError(f"--fp16_opt_level {shown(self.fp16_opt_level)}: expected O1 or O2")
         if self.num_cycles > 1000:
@@ -307,7 +307,7 @@ class PromptTrainingArguments(TrainingArguments):
         if self.optim != "adamw":
             raise ConfigError(f"--optim {self.optim}: only adamw is supported")
         if self.greater_is_better is None:
-            self.greater_is_better = not self.metric_for_best_model.endswith("loss")
+            self.greater_is_better: Optional[bool] = not self.metric_for_best_model.endswith("loss")
         if self.early_stopping_patience is None:
             self.early_stopping_patience = 5 if self.max_steps <= 0 else 0
 

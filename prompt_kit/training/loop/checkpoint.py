@@ -15,7 +15,7 @@ from paddlenlp.trainer.trainer_callback import TrainerState
 
 from prompt_kit.atomic import remove_folder, replace_folder
 from prompt_kit.errors import CheckpointError
-from prompt_kit.json_file import OBJECT, TEXT, Shape, list_of, number, read_object, whole, write_json
+from prompt_kit.json_file import OBJECT, TEXT, Shape, Shapes, list_of, number, read_object, whole, write_json
 from prompt_kit.prompt_config import CONFIG_FILE
 from prompt_kit.training.loop.averaging import LIVE_FILE
 from prompt_kit.training.loop.run_record import RUN_FILE, read_record
@@ -52,7 +52,7 @@ def _is_score(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-_STATE = {
+_STATE: Shapes = {
     "global_step": whole(0, _STEPS),
     "log_history": list_of("entries of the log", _is_log_entry),
     "epoch": number(0, _STEPS).or_null().optional(),
@@ -60,7 +60,7 @@ _STATE = {
     "total_flos": number().optional(),
     "best_model_checkpoint": TEXT.or_null().optional(),
 }
-_SCHEDULER = {
+_SCHEDULER: Shapes = {
     "scheduler": {"last_epoch": whole(0, _STEPS), "last_lr": number(0)},
     "scaler": OBJECT.or_null(),
 }

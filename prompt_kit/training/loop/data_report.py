@@ -49,8 +49,9 @@ def report(prompt_tokenizer: PromptTokenizer, dataset: Dataset) -> None:
 
 def count_cut(prompt_tokenizer: PromptTokenizer, examples: Sequence[Example]) -> int:
     """How many examples lose some of a text to the bounds of the prompt tokenizer: with a token more they are longer."""
-    bounds = [prompt_tokenizer.first_max_length, prompt_tokenizer.other_max_length]
-    least = min([prompt_tokenizer.max_seq_length - prompt_tokenizer.num_prompt_tokens, *(one for one in bounds if one)])
+    first, other = prompt_tokenizer.first_max_length, prompt_tokenizer.other_max_length
+    room = prompt_tokenizer.max_seq_length - prompt_tokenizer.num_prompt_tokens
+    least = min([room, *(bound for bound in (first, other) if bound)])
     long = [one for one in examples if len(one.text_a) + len(one.text_b or "") + _MARGIN > least]
     if not long:
         return 0
@@ -58,7 +59,8 @@ def count_cut(prompt_tokenizer: PromptTokenizer, examples: Sequence[Example]) ->
         prompt_tokenizer.template,
         prompt_tokenizer.tokenizer,
         prompt_tokenizer.max_seq_length + 1,
-        *(_more(bound) for bound in bounds),
+        _more(first),
+        _more(other),
         prompt_tokenizer.truncate_mode,
     )
     pairs = zip(prompt_tokenizer.encode_many(long), wider.encode_many(long))

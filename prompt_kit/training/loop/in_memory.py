@@ -129,8 +129,8 @@ def start(settings: Mapping[str, Any], verbalizer: Verbalizer) -> TextClassifier
 def train(
     settings: Mapping[str, Any],
     verbalizer: Verbalizer,
-    train: Optional[Sequence[Example]],
-    dev: Optional[Sequence[Example]],
+    train: Optional[list[Example]],
+    dev: Optional[list[Example]],
     unlabelled: Optional[Sequence[str]],
     verbose: bool = False,
 ) -> tuple[TextClassifier, dict[str, Any]]:

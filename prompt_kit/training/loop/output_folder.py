@@ -47,7 +47,7 @@ def output_folder(args: PromptTrainingArguments) -> Iterator[None]:
     _check_place(args)
     with own_folder(args.output_dir) if args.should_save else contextlib.nullcontext():
         if args.should_save:
-            for folder in (Path(args.output_dir), *run_folders(args.output_dir)):
+            for folder in (Path(args.output_dir), *run_folders(Path(args.output_dir))):
                 recover(folder)
         _check_outputs(args)
         _check_no_other_run(args)

@@ -31,8 +31,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def preset_values(given: dict[str, Any], data_dir: str) -> dict[str, Any]:
     """What the preset in `given` sets, beside the flags that are given; they win."""
-    values = dict(PRESETS.get(given.get("preset"), {}))
-    if given.get("preset") == "best":
+    preset = given.get("preset") or ""
+    values = dict(PRESETS.get(preset, {}))
+    if preset == "best":
         values["unlabeled_file"] = str(Path(data_dir) / "data.txt")
         if "teacher" in given:
             del values["num_teachers"]

@@ -57,7 +57,7 @@ class Results:
         metrics: dict[str, Any] = {f"{split}_samples": len(examples)}
         labelled = all(example.label is not None for example in examples)
         if labelled:
-            gold = np.array([verbalizer.label_to_id[example.label] for example in examples])
+            gold = np.array([verbalizer.label_to_id[example.gold] for example in examples])
             metrics.update({f"{split}_{name}": value for name, value in accuracy_and_f1(predicted, gold).items()})
         if self.writes:
             path = self.folder / f"{split}_predictions.tsv"

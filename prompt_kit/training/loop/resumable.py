@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import numpy as np
 import paddle
-from paddlenlp.trainer import Trainer
+from paddlenlp.trainer import Trainer, TrainerControl
 from paddlenlp.trainer.trainer_callback import PrinterCallback, ProgressCallback
 
 from prompt_kit.atomic import recover
@@ -37,6 +37,8 @@ class ResumableTrainer(Trainer):
     safetensors and JSON.
     """
 
+    control: TrainerControl
+    optimizer: Any  # a paddle.optimizer.Optimizer, from the first step on
     _written, _writing = 0.0, 0.0  # when the last checkpoint was written, and how long that took, in seconds
     _first_step, _last_step, _micro_step = 0, -1, 0
     _average: Optional[WeightAverage] = None  # whose state belongs into the checkpoints

@@ -59,7 +59,11 @@ _TEXTS = 2000  # of data.txt that the head is started with: more would tell no m
 def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
     """The checkpoint-N, or self-training run, to train on from, or None; clears a folder that is to be overwritten."""
     if args.resume_from_checkpoint is not None:
-        return str(_checkpoint(args) if args.unlabeled_file is None else args.resume_from_checkpoint)
+        return str(
+            _checkpoint(args, args.resume_from_checkpoint)
+            if args.unlabeled_file is None
+            else args.resume_from_checkpoint
+        )
     if args.overwrite_output_dir and args.should_save:
         clear(Path(args.output_dir))
     return None
@@ -69,9 +73,10 @@ def make_trainer(
     model: TextClassifier, args: PromptTrainingArguments, dataset: Dataset, info: dict[str, Any]
 ) -> PromptTrainer:
     """A PromptTrainer, or with `--unlabeled_file` one that trains in generations."""
-    if args.do_train and args.unlabeled_file is not None:
+    texts = dataset.to_pseudo_label
+    if args.do_train and dataset.train is not None and dataset.dev is not None and texts is not None:
         open_teachers(args.teacher or (), model)  # says what is wrong with them before anything is trained
-        return SelfTrainer(model, args, dataset.train, dataset.dev, dataset.to_pseudo_label, info)
+        return SelfTrainer(model, args, dataset.train, dataset.dev, texts, info)
     return PromptTrainer(model, args, train_dataset=dataset.train, eval_dataset=dataset.dev)
 
 
@@ -85,7 +90,8 @@ def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Datase
         metrics = {}
         if dataset.train is None:
             logger.info(
-                "no train.txt: the label words and %d texts of data.txt make the classifier", len(dataset.unlabelled)
+                "no train.txt: the label words and %d texts of data.txt make the classifier",
+                len(dataset.unlabelled or ()),
             )
         else:
             trainer.start()
@@ -117,7 +123,7 @@ def prepare(
 ) -> tuple[TextClassifier, Dataset, dict[str, Any]]:
     """Model and data of the asked steps, and what the results record of them."""
     if args.do_train and args.resume_from_checkpoint is not None:
-        adopt_settings(_checkpoint(args), args, given)
+        adopt_settings(_checkpoint(args, args.resume_from_checkpoint), args, given)
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)
@@ -162,9 +168,9 @@ def prepare(
     if data_args.num_shots is not None:
         info["num_shots"] = data_args.num_shots
     if args.unlabeled_file is not None:
-        info["self_training"] = {"texts": len(dataset.to_pseudo_label), "selection": args.pseudo_label_selection}
+        info["self_training"] = {"texts": len(dataset.to_pseudo_label or ()), "selection": args.pseudo_label_selection}
     if data_args.augment or data_args.augmented_file is not None:
-        info["augmented"] = len(dataset.train) - plain
+        info["augmented"] = len(dataset.train or ()) - plain
     if model_args.init_prompt_from is not None:
         info["init_prompt_from"] = model_args.init_prompt_from
     if getattr(model.config, "calibration", None) is not None:
@@ -291,16 +297,16 @@ def _label_file(data_args: DataArguments) -> Path:
 
 
 def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> TextClassifier:
-    folder = _checkpoint(args) if args.do_train else Path(args.resume_from_checkpoint)
+    folder = _checkpoint(args, args.resume_from_checkpoint) if args.do_train else Path(args.resume_from_checkpoint)
     model = PromptModel.from_pretrained(folder)
     logger.info("model: %s (trained from %s)", folder, model.config.base_model)
     _check_agrees(model, model_args, data_args, given, folder)
     return model
 
 
-def _checkpoint(args: PromptTrainingArguments) -> Path:
+def _checkpoint(args: PromptTrainingArguments, resumed_from: str) -> Path:
     """The model to train on: the last checkpoint-N, or what every generation of a self-training run starts from."""
-    folder = Path(args.resume_from_checkpoint)
+    folder = Path(resumed_from)
     if args.unlabeled_file is None:
         if is_self_training(folder):
             raise CheckpointError(

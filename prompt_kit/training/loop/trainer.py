@@ -62,7 +62,7 @@ class PromptTrainer(ResumableTrainer):
         if args.freeze_plm:
             model.freeze_language_model()
         model.freeze_dropout = args.freeze_dropout
-        self._best = BestModelCallback(args.early_stopping_patience)
+        self._best = BestModelCallback(args.early_stopping_patience or 0)
         self._average = WeightAverage(model, args.ema_decay) if args.ema_decay else None
         self.objectives = choose_objectives(args, model)
         train_dataset = _encoded(train_dataset, model)
@@ -98,8 +98,8 @@ class PromptTrainer(ResumableTrainer):
 
     def _averaged(self):
         """Context in which the model has the averaged weights, while training; after it the model has them anyway."""
-        averaging = self._average is not None and self._best.training
-        return self._average.applied() if averaging else contextlib.nullcontext()
+        average = self._average if self._best.training else None
+        return contextlib.nullcontext() if average is None else average.applied()
 
     def evaluation_loop(self, *args, metric_key_prefix: str = "eval", **kwargs):
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
@@ -251,7 +251,7 @@ class PromptTrainer(ResumableTrainer):
                 f"{resume_from_checkpoint} was trained {'with' if held else 'without'} averaged weights; resume with the "
                 f"--ema_decay of the first run, which was {'above 0' if held else '0'}"
             )
-        if held:
+        if self._average is not None:
             self._average.resume(Path(resume_from_checkpoint))
 
 

@@ -11,7 +11,7 @@ import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import paddle
 from paddle import nn
@@ -133,7 +133,7 @@ def _trained(folder: Path) -> ConfigError:
     )
 
 
-def _load_weights(model_class: type, folder: Path, name: str, encoder: bool, trust_pickle: bool) -> nn.Layer:
+def _load_weights(model_class: type[Any], folder: Path, name: str, encoder: bool, trust_pickle: bool) -> nn.Layer:
     where = folder.absolute()
     try:
         with safe_model_folder(where, trust_pickle) as safe, _telling_of_random_weights(name, encoder):

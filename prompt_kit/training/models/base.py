@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import paddle
@@ -44,10 +44,22 @@ class TextClassifier(nn.Layer):
     """
 
     method: ClassVar[str]
-    reads_word_embeddings = False  # whether the head does, beside the embedding layer
-    starts_from_examples = False  # whether it classifies well before the first step
-    has_prototypes = False  # whether its head has some, with a loss of their own
     freeze_dropout = False  # keep the language model in evaluation mode while training
+
+    @property
+    def reads_word_embeddings(self) -> bool:
+        """Whether the head does, beside the embedding layer."""
+        return False
+
+    @property
+    def starts_from_examples(self) -> bool:
+        """Whether it classifies well before the first step."""
+        return False
+
+    @property
+    def has_prototypes(self) -> bool:
+        """Whether its head has some, with a loss of their own."""
+        return False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -199,7 +211,8 @@ class TextClassifier(nn.Layer):
         tokenizer = read_tokenizer(folder)
         backbone_config = read_config(folder)
         check_size(backbone_config, folder.absolute(), [WEIGHTS_FILE])
-        backbone = _build(*kind.backbone_classes(backbone_config, str(folder)), backbone_config, folder)
+        model_class, config_class = kind.backbone_classes(backbone_config, str(folder))
+        backbone = _build(model_class, config_class, backbone_config, folder)
         model = kind(
             backbone,
             PromptTokenizer.from_config(config.prompt, tokenizer),
@@ -229,7 +242,7 @@ class TextClassifier(nn.Layer):
         return dict(self.named_parameters())
 
 
-def _build(model_class: type, config_class: type, config: dict, folder: Path) -> nn.Layer:
+def _build(model_class: type[Any], config_class: type[Any], config: dict, folder: Path) -> nn.Layer:
     """A language model of a configuration, its weights still to come."""
     try:
         with quiet():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 import paddle
@@ -63,6 +63,8 @@ class ManualHead(nn.Layer):
         tokens: ids and weights [C, W, T].
         num_masks: M.
     """
+
+    _offset: Optional[paddle.Tensor]  # [C]
 
     def __init__(self, lm_head: MaskedLMHead, tokens: LabelTokens, num_masks: int):
         super().__init__()

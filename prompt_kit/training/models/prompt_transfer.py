@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def init_prompt(model: TextClassifier, folder: PathLike) -> Taken:
     tokenizer = _tokenizer(folder, config)
     arrays = read_safetensors(folder / WEIGHTS_FILE)
     soft = {name[len(_SOFT) :]: array for name, array in arrays.items() if name.startswith(_SOFT)}
-    soft_prompt = getattr(model, "soft_prompt", None)
+    soft_prompt: Any = getattr(model, "soft_prompt", None)
     if soft and soft_prompt is not None:
         _check_soft_tokens(model, folder, tokenizer, soft)
     takes_soft = bool(soft) and soft_prompt is not None

@@ -47,6 +47,8 @@ class OriginalityHead(nn.Layer):
     """Logits of "replaced" at the words' tokens [B, K, T] -> label logits [B, C]: minus their mean over a label's words,
     which is the mean of their tokens'. Without parameters."""
 
+    _offset: paddle.Tensor  # [C]
+
     def __init__(self, words: WordList, num_labels: int):
         super().__init__()
         of_label = (words.labels[:, None] == np.arange(num_labels)).astype("float32")
@@ -106,7 +108,7 @@ class ReplacedTokenModel(TextClassifier):
     def build(
         cls,
         labels: Union[Verbalizer, PathLike],
-        model_name_or_path: str,
+        model_name_or_path: Optional[str],
         prompt: Optional[str] = None,
         soft_encoder: str = "lstm",
         encoder_hidden_size: Optional[int] = 200,
@@ -128,7 +130,8 @@ class ReplacedTokenModel(TextClassifier):
             mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
         """
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
-        template = Template.from_prompt(prompt or PROMPT)
+        prompt = prompt or PROMPT
+        template = Template.from_prompt(prompt)
         if template.uses_soft:
             hidden_size = None if soft_encoder == "none" else encoder_hidden_size
             template = Template.from_prompt(prompt, soft_encoder, hidden_size)

@@ -103,7 +103,7 @@ class TemplateJudge:
         return TemplateScore(template, right.astype("float64"))
 
     def _ids(self, examples: Sequence[Example]) -> np.ndarray:
-        return np.array([self._verbalizer.label_to_id[example.label] for example in examples])
+        return np.array([self._verbalizer.label_to_id[example.gold] for example in examples])
 
     def _states(self, template: Template, examples: Sequence[Example]) -> np.ndarray:
         """[N, M E] transformed mask states: a soft token starts as its word, so its word is read in its place."""

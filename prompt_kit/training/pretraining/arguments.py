@@ -194,9 +194,10 @@ class PretrainingArguments:
                 raise ConfigError(f"--{name} is for distillation; add --teacher_vectors, or drop it")
             if not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"--{name} must be 0 or more, got {value}")
-        if self.teacher_vectors is not None and len(self.train_files) > 1:
+        files = self.train_files or []
+        if self.teacher_vectors is not None and len(files) > 1:
             raise ConfigError(
-                f"--teacher_vectors holds a row a line of one file, but --train_files names {len(self.train_files)}; put their "
+                f"--teacher_vectors holds a row a line of one file, but --train_files names {len(files)}; put their "
                 "lines into one file, in the order of the rows"
             )
 

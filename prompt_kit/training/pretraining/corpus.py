@@ -109,9 +109,9 @@ def read_corpus(
     lines: list[tuple[str, str]] = []  # (key, text)
     rows: list[int] = []  # the place of each among all that are read
     files, excluded, repeated, texts = [], 0, 0, 0
-    for path in train_files:
+    for file in train_files:
         before = len(lines)
-        for text in read_texts(path):
+        for text in read_texts(file):
             key = normalize(text)
             texts += 1
             if key in seen:
@@ -122,7 +122,7 @@ def read_corpus(
                 seen.add(key)
                 lines.append((key, text))
                 rows.append(texts - 1)
-        files.append((Path(path).name, len(lines) - before))
+        files.append((Path(file).name, len(lines) - before))
     drawn: set[str] = set()
     if eval_file is None and held_out > 0:
         share = min(most_held_out, math.ceil(held_out * len(lines)))

@@ -98,7 +98,8 @@ class DistilledLanguageModel(MaskedLanguageModel):
             columns, rows: the hidden places, if there are any.
             read: [B, M] int64, the columns of the masks; M = 1 and column 0 is [CLS].
         """
-        if read is None:
+        projections = self.projections
+        if read is None or projections is None:
             return super().forward(input_ids, columns, rows)
         sequence = self._encoder(input_ids, token_type_ids=paddle.zeros_like(input_ids))
         sequence = sequence[0] if isinstance(sequence, (tuple, list)) else sequence  # [B, L, H]
@@ -112,7 +113,7 @@ class DistilledLanguageModel(MaskedLanguageModel):
         states = (states if name == "cls" else self._lm_head.transform(states)).flatten(1).astype("float32")
         real = (input_ids != self.tokenizer.pad_id).astype("float32").unsqueeze(-1)
         mean = (sequence.astype("float32") * real).sum(1) / real.sum(1)
-        told, told_by_mean = self.projections[name](states), self.projections["mean"](mean)
+        told, told_by_mean = projections[name](states), projections["mean"](mean)
         # Every parameter gets a gradient in every batch, or the optimizer would not know all of them in a checkpoint.
         told = told + 0.0 * paddle.add_n([parameter.sum() for parameter in self._outside_encoder()])
         return logits, states, told.astype("float32"), told_by_mean.astype("float32")
@@ -138,7 +139,8 @@ class DistilledLanguageModel(MaskedLanguageModel):
 
     def load_weights(self, folder) -> None:
         super().load_weights(folder)
-        load_safetensors(dict(self.projections.named_parameters()), Path(folder) / PROJECTIONS_FILE)
+        if self.projections is not None:
+            load_safetensors(dict(self.projections.named_parameters()), Path(folder) / PROJECTIONS_FILE)
 
 
 class DistillationTrainer(PretrainingTrainer):

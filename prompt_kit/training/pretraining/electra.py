@@ -120,11 +120,14 @@ class ElectraTrainer(PretrainingTrainer):
         """Of the held-out lines, hidden as ever, what is drawn in their place fixed: the area under the ROC curve."""
         from sklearn.metrics import roc_auc_score
 
+        held_out = self._held_out
+        if held_out is None:
+            return {}
         state = paddle.get_rng_state()
         paddle.seed(0)
         scores, answers = [], []
-        for batch in LengthBatchSampler(self._held_out.lines.lengths, self.batch_tokens, 0):
-            items = self._masked([self._held_out[item] for item in batch])
+        for batch in LengthBatchSampler(held_out.lines.lengths, self.batch_tokens, 0):
+            items = self._masked([held_out[item] for item in batch])
             inputs = self._prepare_inputs({name: paddle.to_tensor(array) for name, array in items.items()})
             _, found, replaced, real = self.model(**inputs)
             real = real.numpy()

@@ -140,9 +140,13 @@ class PretrainingTrainer(ResumableTrainer):
 
     @paddle.no_grad()
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval") -> dict[str, float]:
-        """Mean loss and accuracy over the hidden tokens of the held-out lines; a short file is hidden several times over."""
-        lines = self._held_out.lines
-        rounds = int(np.clip(2000 // max(1, self._held_out.masker.share * lines.tokens), 1, 8))
+        """Mean loss and accuracy over the hidden tokens of the held-out lines; a short file is hidden several times over.
+        Nothing where no lines are held out."""
+        held_out = self._held_out
+        if held_out is None:
+            return {}
+        lines = held_out.lines
+        rounds = int(np.clip(2000 // max(1, held_out.masker.share * lines.tokens), 1, 8))
         sampler = LengthBatchSampler(lines.lengths, self.batch_tokens, 0)
         loss, right, total = 0.0, 0, 0
         self.model.eval()
@@ -150,7 +154,7 @@ class PretrainingTrainer(ResumableTrainer):
             sampler.set_epoch(number)
             for batch in sampler:
                 inputs = self._prepare_inputs(
-                    {k: paddle.to_tensor(v) for k, v in self._masked([self._held_out[i] for i in batch]).items()}
+                    {k: paddle.to_tensor(v) for k, v in self._masked([held_out[i] for i in batch]).items()}
                 )
                 targets = inputs.pop("targets")
                 logits = self.model(**inputs).astype("float32")

@@ -91,14 +91,14 @@ def check_output_folder(args: PretrainingArguments) -> None:
 
 def read(args: PretrainingArguments) -> Corpus:
     """The lines of the files, and a line in the log that says which were left out."""
-    named = args.exclude_files or []
+    files, named = args.train_files or [], args.exclude_files or []
     if "none" in named:
         if len(named) > 1:
             raise ConfigError(f"--exclude_files {' '.join(named)}: none stands alone")
         exclusions = []
     else:
-        exclusions = list(dict.fromkeys([*default_exclusions(args.train_files), *map(Path, named)]))
-    corpus = read_corpus(args.train_files, exclusions, args.eval_file, args.held_out, args.seed)
+        exclusions = list(dict.fromkeys([*default_exclusions(files), *map(Path, named)]))
+    corpus = read_corpus(files, exclusions, args.eval_file, args.held_out, args.seed)
     logger.info(
         "%d lines to train on, %d held out; left out: %d that repeat an earlier one, %d that are in %s",
         len(corpus.lines), len(corpus.held_out), corpus.repeated, corpus.excluded,
@@ -110,7 +110,7 @@ def read(args: PretrainingArguments) -> Corpus:
 def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     """The language model and the trainer."""
     teacher = None
-    if args.teacher_vectors is not None:
+    if args.teacher_vectors is not None and args.train_files:
         teacher = TeacherVectors(args.teacher_vectors, corpus.texts, args.train_files[0])
     set_seed(args.seed)
     generator = None
@@ -120,8 +120,8 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
             backbone, generator = new_electra(args.sizes, vocabulary, args.generator_size or 0.25)
         else:
             backbone = new_backbone(args.sizes, vocabulary)
-    elif args.objective == "rtd":
-        backbone, generator = _load_electra(args)
+    elif args.objective == "rtd" and args.model_name_or_path is not None:
+        backbone, generator = _load_electra(args.model_name_or_path, args.trust_pickle)
     else:
         backbone = load_backbone(args.model_name_or_path, trust_pickle=args.trust_pickle)
     logger.info("language model: %s (%s)", backbone.name or "a new one", backbone.reason)
@@ -149,7 +149,7 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     if generator is not None:
         electra = Electra(backbone.model, generator.model, backbone.tokenizer)
         trainer = ElectraTrainer(electra, *data, args.detection_weight)
-    elif teacher is None:
+    elif teacher is None or collator is None:
         trainer = PretrainingTrainer(MaskedLanguageModel(backbone.model, backbone.tokenizer), *data)
     else:
         model = DistilledLanguageModel(backbone.model, backbone.tokenizer, teacher.width)
@@ -171,7 +171,7 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
         "fingerprint": corpus.fingerprint,
         **({} if generator is None else _electra_recipe(args, generator)),
         "teacher": None
-        if teacher is None
+        if teacher is None or args.teacher_vectors is None
         else {
             "file": Path(args.teacher_vectors).name,
             "width": teacher.width,
@@ -182,16 +182,16 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     return trainer
 
 
-def _load_electra(args: PretrainingArguments) -> tuple[Backbone, Backbone]:
+def _load_electra(name_or_path: str, trust_pickle: bool) -> tuple[Backbone, Backbone]:
     """Discriminator and generator of a folder that an earlier run wrote."""
-    backbone = load_discriminator(args.model_name_or_path, args.trust_pickle)
-    folder = Path(args.model_name_or_path) / GENERATOR_FOLDER
+    backbone = load_discriminator(name_or_path, trust_pickle)
+    folder = Path(name_or_path) / GENERATOR_FOLDER
     if not folder.is_dir():
         raise ConfigError(
-            f"--model_name_or_path {args.model_name_or_path} has no generator, expected the folder {folder}, as a run with "
+            f"--model_name_or_path {name_or_path} has no generator, expected the folder {folder}, as a run with "
             "--objective rtd leaves it; give such a folder, or --from_scratch"
         )
-    return backbone, load_backbone(str(folder), trust_pickle=args.trust_pickle)
+    return backbone, load_backbone(str(folder), trust_pickle=trust_pickle)
 
 
 def _electra_recipe(args: PretrainingArguments, generator: Backbone) -> dict[str, Any]:

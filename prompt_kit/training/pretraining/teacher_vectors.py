@@ -37,7 +37,8 @@ class TeacherVectors:
                 f"{path} holds {len(self._rows)} rows, but {text_file} {lines} lines of text (blank ones not counted); "
                 "expected one row a line: make the vectors from that file again"
             )
-        digest, total = hashlib.sha256(str((self._rows.dtype, self._rows.shape)).encode()), 0.0
+        digest = hashlib.sha256(str((self._rows.dtype, self._rows.shape)).encode())
+        total = np.zeros(self._rows.shape[1])
         for start in range(0, lines, _AT_ONCE):
             some = np.ascontiguousarray(self._rows[start : start + _AT_ONCE])
             digest.update(some.tobytes())
