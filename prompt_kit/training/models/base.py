@@ -21,6 +21,7 @@ from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig, read_prompt_config, write_prompt_config
 from prompt_kit.training.cpu.kernels import CPUKernels
 from prompt_kit.training.models.backbone import longest_input, read_tokenizer
+from prompt_kit.training.models.frozen_norms import correct_frozen_norms, restore_norms
 from prompt_kit.training.models.model_config import check_size, read_config
 from prompt_kit.training.models.weights import load_safetensors, save_safetensors
 from prompt_kit.training.runtime import quiet
@@ -140,11 +141,13 @@ class TextClassifier(nn.Layer):
         for parameter in self._frozen:
             parameter.stop_gradient = False
         self._frozen = []
+        restore_norms(self.backbone)
 
     def freeze_language_model(self) -> None:
         """Train the added layers alone."""
         self._frozen = self.language_model_parameters()
         _stop(self._frozen)
+        correct_frozen_norms(self.backbone)
         if not self.prompt_parameters():
             raise ConfigError(
                 "--freeze_plm leaves nothing to train: the template has no soft token and the verbalizer is manual; "

@@ -107,8 +107,8 @@ def _check_language_model(model: TextClassifier, folder: Path, config: ModelConf
         )
     if _place(config.base_model) != _place(model.config.base_model):
         raise ConfigError(
-            f"{where} was learned with the language model {config['base_model']}, but this one starts from "
-            f"{model.config.base_model}; give --model_name_or_path {config['base_model']}"
+            f"{where} was learned with the language model {config.base_model}, but this one starts from "
+            f"{model.config.base_model}; give --model_name_or_path {config.base_model}"
         )
 
 
