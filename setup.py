@@ -64,6 +64,7 @@ EXTRAS["serve"] = [  # prompt-kit serve; together with infer, infer-gpu, cpu or 
     "prometheus_client>=0.20,<1",  # 0.26 was tried
 ]
 EXTRAS["excel"] = ["openpyxl>=3.1,<4"]  # prompt-kit import excel; 3.1.5 was tried
+EXTRAS["completion"] = ["shtab>=1.6,<2"]  # prompt-kit completion; 1.13 was tried
 EXTRAS["report"] = [  # prompt-kit report, train.py --report; together with infer or cpu
     "matplotlib>=3.6",  # draws the pictures; 3.6 is the first with layout="constrained" as an argument of a figure
     "scikit-learn>=1.1",  # counts precision, recall, F1 and the confusion matrix
@@ -72,9 +73,11 @@ EXTRAS["report"] = [  # prompt-kit report, train.py --report; together with infe
 EXTRAS["test"] = [
     *EXTRAS["cpu"],
     *EXTRAS["report"],
+    *EXTRAS["completion"],
     *EXTRAS["excel"],
     *EXTRAS["serve"],
     "pytest>=7",
+    "pytest-xdist>=3.2",  # the first with --dist worksteal
     f'{OPENVINO}; python_version>="3.10"',  # it has no wheel for 3.9
     "ruff==0.15.7",  # a linter's release decides what passes
     "mypy>=1.13,<3",  # 2.4.1 was tried; Python 3.9 gets an older one

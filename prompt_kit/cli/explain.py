@@ -35,7 +35,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit explain")
         print(show(explanation))
 
 
-def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit explain") -> argparse.Namespace:
+def build_parser(prog: str = "prompt-kit explain") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit explain", typed(prog)))
     parser.set_defaults(prog=prog, use_fp16=False, output_file=None)
     add = parser.add_argument
@@ -47,7 +47,11 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit explain") -> ar
     add("--output_format", choices=sorted(FORMATS), default="text",
         help="text: two lines a text; jsonl: a JSON object with every character (default: %(default)s)")  # fmt: skip
     add("--batch_size", type=int, default=32, metavar="N", help="texts at a time (default: %(default)s)")
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit explain") -> argparse.Namespace:
+    return build_parser(prog).parse_args(argv)
 
 
 def _text(explanation: Explanation) -> str:

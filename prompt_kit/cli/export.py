@@ -48,7 +48,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
     )
 
 
-def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Namespace:
+def build_parser(prog: str = "export.py") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("python export.py", typed(prog)))
     parser.add_argument("--resume_from_checkpoint", metavar="FOLDER",
         help="the training folder, or a checkpoint-N in it (default: ./checkpoints)")  # fmt: skip
@@ -64,7 +64,11 @@ def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Na
     parser.add_argument("--check", choices=("bf16",),
         help="compare OpenVINO's bfloat16 with fp32: refused if it changes more than 0.5 %% of the labels")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="write the folder whatever int8 or bf16 changes")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Namespace:
+    args = build_parser(prog).parse_args(argv)
     for name in ("resume_from_checkpoint", "output_dir", "model_path_prefix", "data_dir"):
         if getattr(args, name) == "":
             raise ConfigError(f"--{name} '' names nothing; give a path, or drop --{name}")

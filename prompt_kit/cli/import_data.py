@@ -56,7 +56,7 @@ def settings(args: argparse.Namespace) -> Settings:
     return Settings(**given, shares=parse_split(args.split))
 
 
-def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit import") -> argparse.Namespace:
+def build_parser(prog: str = "prompt-kit import") -> ArgumentParser:
     parser = ArgumentParser(
         prog=prog,
         usage=f"{prog} FORMAT SOURCE [SOURCE ...] --output_dir FOLDER [flags]",
@@ -94,4 +94,8 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit import") -> arg
         if name in ("csv", "excel"):
             add("--no_header", dest="has_header", action="store_false",
                 help="the first line is data; columns have numbers: --text_column 1 --label_column 2")  # fmt: skip
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit import") -> argparse.Namespace:
+    return build_parser(prog).parse_args(argv)

@@ -19,6 +19,7 @@ COMMANDS = {
     "import": "turn exports of annotation tools, and tables, into a data folder",
     "report": "write a page about how a model does on labelled texts, without Paddle",
     "explain": "say what each character does for the label, without Paddle",
+    "completion": "print a script of tab completion, for bash or zsh",
 }
 MODULES = {"import": "import_data"}  # of commands whose names Python keeps for itself
 
@@ -35,7 +36,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 def build_parser() -> ArgumentParser:
     """The parser of the first word alone: each command has its own for what follows."""
-    listed = "\n".join(f"  {name:9} {what}" for name, what in COMMANDS.items())
+    listed = "\n".join(f"  {name:10} {what}" for name, what in COMMANDS.items())
     parser = ArgumentParser(
         prog="prompt-kit",
         usage="prompt-kit COMMAND [flags]",

@@ -57,7 +57,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "infer.py") -> None:
         write(predictions, args, output)
 
 
-def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Namespace:
+def build_parser(prog: str = "infer.py") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("python infer.py", typed(prog)))
     parser.set_defaults(prog=prog)
     add = parser.add_argument
@@ -79,7 +79,11 @@ def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Nam
         help="texts at a time; 1 answers each line as it comes (default: %(default)s)")  # fmt: skip
     add("--use_fp16", action="store_true", help="the same as --precision fp16")
     add("--model_name_or_path", metavar="NAME", help="accepted as in PaddleNLP's example, and not needed")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Namespace:
+    args = build_parser(prog).parse_args(argv)
     args.text = None if args.text is None else [as_utf8(text, number) for number, text in enumerate(args.text, start=1)]
     return args
 

@@ -49,7 +49,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit report") 
     )
 
 
-def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit report") -> argparse.Namespace:
+def build_parser(prog: str = "prompt-kit report") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit report", typed(prog)))
     parser.set_defaults(prog=prog, use_fp16=False)
     add = parser.add_argument
@@ -62,7 +62,11 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit report") -> arg
         help="training folder, for the curves (default: the folder that the exported one is in, if it is one)")  # fmt: skip
     add("--explain", type=int, default=30, metavar="N",
         help="mark the characters that mattered in the N most confident wrong cases (default: %(default)s)")  # fmt: skip
-    args = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit report") -> argparse.Namespace:
+    args = build_parser(prog).parse_args(argv)
     if args.explain < 0:
         raise ConfigError(f"--explain must be 0 or more, got {args.explain}")
     return args

@@ -68,7 +68,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit serve") -
     note(prog, "stopped")
 
 
-def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit serve") -> argparse.Namespace:
+def build_parser(prog: str = "prompt-kit serve") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES)
     add = parser.add_argument
     add("--model_path_prefix", metavar="PATH",
@@ -101,7 +101,11 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit serve") -> argp
     add("--batch_size", type=int, default=32, metavar="N", help="texts that go through a model together (default: 32)")
     for name, (kind, what) in LIMITS.items():
         add(f"--max_{name}", type=kind, metavar="N", help=f"most {what}")
-    return parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit serve") -> argparse.Namespace:
+    return build_parser(prog).parse_args(argv)
 
 
 def model_folders(args: argparse.Namespace) -> dict[str, str]:

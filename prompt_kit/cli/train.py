@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
 
+from prompt_kit.cli.parser import ArgumentParser
+
 if TYPE_CHECKING:
     from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
+
+
+def build_parser(prog: str = "train.py") -> ArgumentParser:
+    from prompt_kit.training.loop import command_line
+
+    return command_line.build_parser(prog)
 
 
 def main(argv: Optional[Sequence[str]] = None, prog: str = "train.py") -> None:

@@ -51,7 +51,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit try") -> 
 _LENGTHS = ("max_seq_length", "first_max_length", "other_max_length", "truncate_mode")
 
 
-def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit try") -> argparse.Namespace:
+def build_parser(prog: str = "prompt-kit try") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit try", typed(prog)))
     parser.set_defaults(prog=prog)
     add = parser.add_argument
@@ -70,7 +70,11 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit try") -> argpar
     add("--truncate_mode", choices=("tail", "head"), default="tail", help="as in train.py (default: %(default)s)")
     add("--output_format", choices=("text", "jsonl"), default="text",
         help="text, or a JSON object a template and text (default: %(default)s)")  # fmt: skip
-    args = parser.parse_args(argv)
+    return parser
+
+
+def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit try") -> argparse.Namespace:
+    args = build_parser(prog).parse_args(argv)
     if (args.text is None) == (args.data_dir is None):
         given = "both given" if args.text is not None else "neither is given"
         raise ConfigError(f"--text and --data_dir: {given}; give one of them, for example --text 今晚国足迎战日本队")
