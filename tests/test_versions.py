@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 import re
+import runpy
 from importlib import metadata
 
 import numpy
+import pytest
 
 import prompt_kit
 from prompt_kit import versions
@@ -29,6 +31,26 @@ def test_what_is_not_installed_is_left_out(monkeypatch):
 
     monkeypatch.setattr(metadata, "version", version)
     assert installed_versions().keys() == {"python", "prompt-kit", "numpy"}
+
+
+def test_a_wheel_has_this_version(root, monkeypatch):
+    setuptools, given = pytest.importorskip("setuptools"), {}
+    monkeypatch.setattr(setuptools, "setup", given.update)
+    runpy.run_path(str(root / "setup.py"))
+    assert given["version"] == versions.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", versions.__version__), "three numbers, as semantic versioning has them"
+
+
+def test_the_newest_release_in_the_changelog_is_this_version(root):
+    """CITATION.cff tells the same day; before the first release there is none."""
+    changelog, citation = ((root / name).read_text("utf-8") for name in ("CHANGELOG.md", "CITATION.cff"))
+    headings = re.findall(r"^## (.+)$", changelog, re.M)
+    assert headings[0] == "Unreleased"
+    releases = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})", heading) for heading in headings[1:]]
+    assert all(releases), headings
+    days = re.findall(r"^date-released: (\d{4}-\d{2}-\d{2})$", citation, re.M)
+    assert days == [release[2] for release in releases[:1]]
+    assert not releases or releases[0][1] == versions.__version__
 
 
 def test_what_repeats_a_version_repeats_this_one(root):
