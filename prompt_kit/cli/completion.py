@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, cast
 
-from prompt_kit.cli.parser import ArgumentParser
+from prompt_kit.cli.parser import ArgumentParser, note
 from prompt_kit.errors import DependencyError
 
 SHELLS = ("bash", "zsh")
@@ -34,7 +33,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit completio
     complete_paths(parser, shtab.FILE, shtab.DIRECTORY)
     print(shtab.complete(parser, shell=shell))
     for problem in left_out:
-        print(f"{prog}: {problem}", file=sys.stderr)
+        note(prog, problem)
 
 
 def build_parser(prog: str = "prompt-kit completion") -> ArgumentParser:

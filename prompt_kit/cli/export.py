@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from prompt_kit.cli.parser import ArgumentParser, typed
+from prompt_kit.cli.parser import ArgumentParser, note, typed
 from prompt_kit.errors import ConfigError
 
 EXAMPLES = """\
@@ -41,10 +40,10 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
         f"; {config.models.get(name, name)} gives {found['share']:.2%} of {found['texts']} texts the same label"
         for name, found in config.agreement.items()
     ]
-    print(
-        f"{prog}: wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
+    note(
+        prog,
+        f"wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
         f"every best label agrees with Paddle, largest difference of a logit: {differences}{''.join(kept)}",
-        file=sys.stderr,
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from prompt_kit.cli.parser import ArgumentParser
+from prompt_kit.cli.parser import ArgumentParser, note
 from prompt_kit.data.importers import fewclue
 from prompt_kit.data.importers.folder import check_folder, write_folder
 from prompt_kit.data.importers.importer import Settings, import_data, label_hint
@@ -46,7 +45,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit import") 
     print(f"{args.output_dir}: {counts} (lines)")
     hint = label_hint(files["label.txt"], args.output_dir)
     for line in filter(None, ["; ".join(told), hint]):
-        print(f"{prog}: {line}", file=sys.stderr)
+        note(prog, line)
 
 
 def settings(args: argparse.Namespace) -> Settings:

@@ -1,4 +1,4 @@
-"""The flags that say which exported folder is run and on what, for the commands that run one by itself."""
+"""The flags that say which exported folder is run and on what, which several commands have."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ def add_model_flags(parser: argparse.ArgumentParser, precision: str, about_preci
     add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
         help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
     add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
+    add_hardware_flags(parser, precision, about_precision)
+
+
+def add_hardware_flags(parser: argparse.ArgumentParser, precision: str, about_precision: str) -> None:
+    """Those of them that say on what it is run."""
+    add = parser.add_argument
     add("--device", choices=("auto", "cpu", "gpu"), default="auto",
         help="auto: the GPU if onnxruntime can use it (default: %(default)s)")  # fmt: skip
     add("--device_id", type=int, default=0, metavar="N", help="which GPU (default: 0)")

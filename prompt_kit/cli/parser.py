@@ -78,6 +78,12 @@ def run(main: Callable[[Optional[Sequence[str]]], Optional[int]]) -> NoReturn:
     sys.exit(code)
 
 
+def note(prog: str, message: str) -> None:
+    """A line of a command on stderr; on a terminal in the place of a count that stands there."""
+    start = "\r" if sys.stderr.isatty() else ""
+    print(f"{start}{prog}: {message}", file=sys.stderr, flush=True)
+
+
 def _prepare_streams() -> None:
     """UTF-8 for stdout and stderr; one that is closed (`>&-`) keeps its number, which no file may get."""
     for number in range(3):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from prompt_kit.cli import predict_table
 from prompt_kit.cli.model_flags import add_model_flags
-from prompt_kit.cli.parser import ArgumentParser, typed
+from prompt_kit.cli.parser import ArgumentParser, note, typed
 from prompt_kit.data.encoding import command
 from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import ConfigError, DataError, OutputError, shown
@@ -259,11 +259,6 @@ def count(predictions: Iterable[Prediction], predictor: Predictor, prog: str, to
     if watched and seconds >= 1:  # the speed of a handful of texts says nothing
         where = "GPU" if predictor.device == "gpu" else f"CPU, {predictor.num_threads} threads"
         note(prog, f"{done} texts in {seconds:.2f} s, {done / seconds:.0f} a second ({where}, {predictor.precision})")
-
-
-def note(prog: str, message: str) -> None:
-    start = "\r" if sys.stderr.isatty() else ""
-    print(f"{start}{prog}: {message}", file=sys.stderr)
 
 
 def _without_numbers(line: str) -> str:

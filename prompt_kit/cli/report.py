@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
 
 from prompt_kit.cli.model_flags import add_model_flags
-from prompt_kit.cli.parser import ArgumentParser, typed
+from prompt_kit.cli.parser import ArgumentParser, note, typed
 from prompt_kit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -42,10 +41,10 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit report") 
     path = write_report(args.output_dir, evaluation, args.language, facts_of(predictor), read_curves(run))
     print(path)
     low, high = evaluation.interval
-    print(
-        f"{prog}: {evaluation.num_right} of {len(examples)} texts of {split}.txt are right, {evaluation.accuracy:.1%} "
+    note(
+        prog,
+        f"{evaluation.num_right} of {len(examples)} texts of {split}.txt are right, {evaluation.accuracy:.1%} "
         f"(95 % interval {low:.1%} to {high:.1%})",
-        file=sys.stderr,
     )
 
 

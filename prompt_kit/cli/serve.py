@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from typing import Optional
 
-from prompt_kit.cli.parser import ArgumentParser
+from prompt_kit.cli.model_flags import add_hardware_flags
+from prompt_kit.cli.parser import ArgumentParser, note
 from prompt_kit.errors import ConfigError, DependencyError
 
 EXAMPLES = """\
@@ -83,21 +83,7 @@ def build_parser(prog: str = "prompt-kit serve") -> ArgumentParser:
     add("--host", default="127.0.0.1", metavar="ADDRESS",
         help="where to listen; 0.0.0.0 lets other machines in (default: %(default)s, this machine alone)")  # fmt: skip
     add("--port", type=int, default=8189, metavar="N", help="0 takes any that is free (default: %(default)s)")
-    add("--device", choices=("auto", "cpu", "gpu"), default="auto", help="as of prompt-kit predict (default: auto)")
-    add("--device_id", type=int, default=0, metavar="N", help="which GPU (default: 0)")
-    add("--num_threads", type=int, metavar="N", help="CPU threads of each model (default: the physical cores)")
-    add(
-        "--precision",
-        choices=("auto", "fp32", "fp16", "int8", "bf16"),
-        default="auto",
-        help="as of prompt-kit predict (default: auto)",
-    )
-    add(
-        "--engine",
-        choices=("auto", "onnxruntime", "openvino"),
-        default="auto",
-        help="as of prompt-kit predict (default: auto)",
-    )
+    add_hardware_flags(parser, "auto", "as of prompt-kit predict")
     add("--batch_size", type=int, default=32, metavar="N", help="texts that go through a model together (default: 32)")
     for name, (kind, what) in LIMITS.items():
         add(f"--max_{name}", type=kind, metavar="N", help=f"most {what}")
@@ -121,7 +107,3 @@ def model_folders(args: argparse.Namespace) -> dict[str, str]:
             raise ConfigError(f"--model {one}: there are two models called {name}; give each a name of its own")
         folders[name] = path
     return folders
-
-
-def note(prog: str, message: str) -> None:
-    print(f"{prog}: {message}", file=sys.stderr, flush=True)

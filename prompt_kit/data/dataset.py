@@ -42,7 +42,7 @@ class Example:
     def gold(self) -> str:
         """The label, where there must be one; ValueError where there is none."""
         if self.label is None:
-            raise ValueError(f"an example without a label: {self.text_a!r}")
+            raise ValueError(f"no label: {self.text_a!r}")
         return self.label
 
 

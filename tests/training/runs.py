@@ -42,6 +42,12 @@ def same(left: dict, right: dict) -> bool:
     return left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
 
 
+def contents(folder) -> dict[str, bytes]:
+    """Path below a folder -> what the file holds."""
+    paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
 def names(folder) -> list:
     """The names of everything in a folder, hidden ones too."""
     return sorted(path.name for path in Path(folder).iterdir())

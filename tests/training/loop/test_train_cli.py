@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from other_process import owner_of
-from runs import names, saved_weights
+from runs import contents, names, same, saved_weights
 from scripts import load_script
 from tiny import EXAMPLES, LABELS
 
@@ -148,7 +148,8 @@ def test_event_files_by_default(main, tiny_folder, tiny_data, tmp_path):
         f"--device cpu {SHORT} --max_seq_length 32 --output_dir {tmp_path / 'out'} --logging_dir {tmp_path / 'logs'} "
         f"--data_dir {tiny_data} --model_name_or_path {tiny_folder}".split()
     )
-    assert any(path.name.startswith("vdlrecords") for path in (tmp_path / "logs").iterdir())
+    (record,) = (tmp_path / "logs").iterdir()
+    assert record.name.startswith("vdlrecords") and b"train/loss" in record.read_bytes()
 
 
 # -- zero-shot ------------------------------------------------------------------------------------------------------
@@ -199,15 +200,17 @@ def test_training_after_zero_shot_mixes_no_results(train, tmp_path):
 
 
 def test_a_finished_folder_is_not_trained_into(train, finished):
-    before = saved_weights(finished)
+    before = contents(finished)
     message = refusal(ConfigError, train, f"{SHORT} --output_dir {finished}")
     assert "--overwrite_output_dir" in message and "finished" in message and "--resume_from_checkpoint" in message
-    assert saved_weights(finished).keys() == before.keys()
+    assert contents(finished) == before
 
 
 def test_an_unfinished_folder_is_not_trained_into(train, finished):
     (finished / "prompt_config.json").unlink()
+    before = contents(finished)
     assert "unfinished" in refusal(ConfigError, train, f"{SHORT} --output_dir {finished}")
+    assert contents(finished) == before
 
 
 def test_overwriting_clears_all_of_the_old_run(train, finished):
@@ -225,7 +228,7 @@ def test_overwriting_clears_all_of_the_old_run(train, finished):
 
 
 def test_a_mistake_overwrites_nothing(train, finished, tmp_path):
-    before = names(finished)
+    before = contents(finished)
     for flags, options in (
         ("--gradient_accumulation_steps 100", {}),
         ("--freeze_plm --verbalizer manual --prompt {'text':'text_a'}{'mask'}", {}),
@@ -233,15 +236,17 @@ def test_a_mistake_overwrites_nothing(train, finished, tmp_path):
         ("", dict(model=tmp_path / "absent")),
     ):
         refusal(PromptKitError, train, f"{SHORT} {flags} --overwrite_output_dir --output_dir {finished}", **options)
-        assert names(finished) == before
+        assert contents(finished) == before
 
 
 def test_another_runs_folder_is_not_written_to(train, resume, finished, finished_once):
+    before = contents(finished)
     for flags in ("--do_predict", "--do_train --max_steps 3"):
         message = refusal(
             ConfigError, resume, f"{flags} --resume_from_checkpoint {finished_once} --output_dir {finished}"
         )
         assert "another run" in message and str(finished_once) in message and str(finished) in message
+        assert contents(finished) == before
 
 
 def test_two_processes_do_not_work_in_one_folder(train, resume, finished, tmp_path):
@@ -383,21 +388,32 @@ def test_evaluating_a_trained_model(resume, finished, tmp_path, where, what):
 
 def test_training_on(resume, finished):
     """The steps go on, with the dev scores so far; the same command line as before is no contradiction."""
+
+    def evaluations():
+        return [entry for entry in read(finished / "trainer_state.json")["log_history"] if "eval_accuracy" in entry]
+
+    before, last = evaluations(), saved_weights(finished / "checkpoint-2")
     resume(
         "--do_train --do_eval --max_steps 4 --eval_steps 1 --logging_steps 1 --per_device_train_batch_size 8 "
         f"--learning_rate 1e-3 --seed 7 --output_dir {finished} --resume_from_checkpoint {finished}"
     )
-    state = read(finished / "trainer_state.json")
-    assert state["global_step"] == 4
-    assert [entry["step"] for entry in state["log_history"] if "eval_accuracy" in entry][:4] == [1, 2, 3, 4]
+    assert read(finished / "trainer_state.json")["global_step"] == 4
+    assert [entry["step"] for entry in evaluations()][:4] == [1, 2, 3, 4] and evaluations()[:2] == before
+    assert names(finished).count("checkpoint-4") == 1
+    assert not same(saved_weights(finished / "checkpoint-4"), last)
 
 
 def test_the_first_commands_flags_can_be_repeated(train, finished, tiny_folder, tiny_data):
+    results = finished / "eval_results.json"
+    first = read(results)
+    results.unlink()
     train(
         "--do_eval --prompt {'mask'}{'mask'}{'soft':'新闻：'}{'text':'text_a'} "
         "--soft_encoder lstm --encoder_hidden_size 200 --verbalizer soft "
         f"--truncate_mode tail --output_dir {finished} --resume_from_checkpoint {finished}"
     )
+    assert read(results)["eval_accuracy"] == first["eval_accuracy"]
+    assert read(results)["eval_loss"] == pytest.approx(first["eval_loss"], abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -410,7 +426,11 @@ def test_the_first_commands_flags_can_be_repeated(train, finished, tiny_folder, 
 )
 def test_flags_without_effect_can_be_repeated_too(train, tmp_path, flags):
     train(f"{SHORT} {flags} --output_dir {tmp_path / 'out'}")
+    trained, template = saved_weights(tmp_path / "out"), read(tmp_path / "out" / "all_results.json")["template"]
     train(f"--do_eval {flags} --output_dir {tmp_path / 'out'} --resume_from_checkpoint {tmp_path / 'out'}")
+    results = read(tmp_path / "out" / "eval_results.json")
+    assert (results["mode"], results["template"]) == ("prompt", template)
+    assert same(saved_weights(tmp_path / "out"), trained)
 
 
 @pytest.mark.parametrize(
@@ -500,6 +520,8 @@ def test_a_trained_model_needs_no_label_file(resume, finished, tiny_data, tmp_pa
     shutil.copy(tiny_data / "test.txt", tmp_path / "data" / "test.txt")
     resume(f"--do_predict --resume_from_checkpoint {finished} --output_dir {tmp_path / 'out'}", data=tmp_path / "data")
     assert read(tmp_path / "out" / "test_results.json")["test_samples"] == 5
+    predictions = [(folder / "test_predictions.tsv").read_text("utf-8") for folder in (tmp_path / "out", finished)]
+    assert predictions[0] == predictions[1]
 
 
 # -- a few examples a class -----------------------------------------------------------------------------------------
