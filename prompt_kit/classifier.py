@@ -361,9 +361,9 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
     @contextmanager
     def _at_work(self) -> Iterator[None]:
         """Paddle on the device asked for, and the log as loud as asked for; the caller's own state afterwards."""
-        from prompt_kit.training.loop.in_memory import borrowed, told
+        from prompt_kit.training.loop.in_memory import borrowed, log_shown
 
-        with borrowed(self.device), told(bool(self.verbose)):
+        with borrowed(self.device), log_shown(bool(self.verbose)):
             yield
 
     def _settings(self) -> dict[str, Any]:
@@ -427,8 +427,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
 
         settings = self._settings()
         key = (classes, repr(sorted(settings.items(), key=lambda item: item[0])))
-        held = getattr(self, "_zero_shot", None)
-        if held is None or held[0] != key:
+        cached = getattr(self, "_zero_shot", None)
+        if cached is None or cached[0] != key:
             self._zero_shot = (key, start(settings, classes.verbalizer))
         return self._zero_shot[1]
 

@@ -1,4 +1,4 @@
-"""What a user is told when a file cannot be written: one line, with what to do."""
+"""The error for a file that cannot be written: one line, with what to do."""
 
 from __future__ import annotations
 

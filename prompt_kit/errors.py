@@ -9,7 +9,7 @@ from typing import Any
 
 
 class PromptKitError(ValueError):
-    """A mistake that the user can mend. The message is one line: what, where, what was expected, what to do."""
+    """An error that the user can correct. The message is one line: what, where, what was expected, what to do."""
 
 
 class DataError(PromptKitError):

@@ -36,15 +36,15 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit import") 
     output = Path(args.output_dir)
     check_folder(output.resolve(), args.overwrite)
     if args.format == "fewclue":
-        files, told = fewclue.convert(Path(args.source[0]), args.fewclue_split), []
+        files, notes = fewclue.convert(Path(args.source[0]), args.fewclue_split), []
     else:
         imported = import_data(args.format, args.source, settings(args))
-        files, told = imported.files, imported.told
+        files, notes = imported.files, imported.notes
     write_folder(output, files, args.overwrite)
     counts = ", ".join(f"{name} {len(lines)}" for name, lines in files.items())
     print(f"{args.output_dir}: {counts} (lines)")
     hint = label_hint(files["label.txt"], args.output_dir)
-    for line in filter(None, ["; ".join(told), hint]):
+    for line in filter(None, ["; ".join(notes), hint]):
         note(prog, line)
 
 

@@ -249,11 +249,11 @@ def count(predictions: Iterable[Prediction], predictor: Predictor, prog: str, to
     """Pass the predictions on; on a terminal, a running count and at the end the speed, on stderr."""
     watched = sys.stderr is not None and sys.stderr.isatty()
     done, start = 0, time.perf_counter()
-    told = start
+    last_shown = start
     for done, prediction in enumerate(predictions, start=1):
         yield prediction
-        if watched and time.perf_counter() - told > 0.5 and (to_file or not sys.stdout.isatty()):
-            told = time.perf_counter()
+        if watched and time.perf_counter() - last_shown > 0.5 and (to_file or not sys.stdout.isatty()):
+            last_shown = time.perf_counter()
             print(f"\r{done} texts", end="", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - start
     if watched and seconds >= 1:  # the speed of a handful of texts says nothing

@@ -178,7 +178,7 @@ def sample_few_shot(
     """Take `shots` examples of every class, in file order. `labels` also demands the classes that have no example.
 
     Each class draws from its own random stream: a class keeps its sample when others change, and 4 shots are among the
-    8 shots of the same seed, as a learning curve wants. Raises DataError naming the classes that have too few.
+    8 shots of the same seed, as a learning curve needs. Raises DataError naming the classes that have too few.
     """
     if shots < 1:
         raise ConfigError(f"shots must be at least 1, got {shots}")

@@ -1,4 +1,4 @@
-"""Bytes that are not UTF-8 -> what they probably are, and a command that mends them."""
+"""Bytes that are not UTF-8 -> what they probably are, and a command that converts them."""
 
 from __future__ import annotations
 

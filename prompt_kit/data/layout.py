@@ -74,7 +74,7 @@ def too_many_columns(line: str) -> str:
 def labelled_otherwise(lines: Iterable[str], known: Collection[str]) -> Optional[int]:
     """The place of the first line that has a label in another layout, if more than half of them do; else None.
 
-    Such a file must not count as unlabelled: its labels would become part of the texts, and no score would be told.
+    Such a file must not count as unlabelled: its labels would become part of the texts, and there would be no score.
     """
     lines = list(lines)
     finders = (_label_at_end, _label_at_start, lambda line, _: json_fields(line))

@@ -66,7 +66,7 @@ class Predictor:
                     what is installed (see engines.choice), on a GPU onnxruntime
 
     Raises BundleError for a bundle that is missing, incomplete or damaged, ConfigError for arguments out of range, and
-    DependencyError when the engine is absent or device="gpu" cannot be had. Threads may share it. It can be pickled, as its
+    DependencyError when the engine is absent or device="gpu" is not available. Threads may share it. It can be pickled, as its
     arguments: the process that unpickles it must find the folder at the same path.
     """
 

@@ -103,7 +103,7 @@ class PromptTokenizer:
 
     Several texts that are together too long are cut token by token, always the longest, the later one of equals.
     A text with `truncate: False` is never cut. Raises ConfigError for settings out of range and when the prompt
-    leaves no room for a text; TemplateError when words of the prompt come to no token.
+    leaves no room for a text; TemplateError when words of the prompt yield no tokens.
     """
 
     def __init__(

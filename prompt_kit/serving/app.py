@@ -114,7 +114,7 @@ def create_app(
 
     @app.get(
         "/ready",
-        summary="Whether it takes requests; 503 once it was told to stop · 是否接受请求",
+        summary="Whether it takes requests; 503 while it is stopping · 是否接受请求",
         openapi_extra=shown.READY,
     )
     async def ready() -> Response:

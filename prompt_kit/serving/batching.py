@@ -39,7 +39,7 @@ class Batcher:
 
     wait      seconds that the first text waits for others when the model is idle
     waiting   texts that may wait; beyond that `submit` refuses with 503
-    observe   is told the size of each batch
+    observe   is called with the size of each batch
     """
 
     def __init__(

@@ -57,9 +57,9 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
             if "example" in content:
                 example = content["example"]
                 text = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False, indent=2)
-                told = f"{'4xx, 5xx' if status == 'default' else status} {kind}"
+                title = f"{'4xx, 5xx' if status == 'default' else status} {kind}"
                 lines.append(
-                    f"<details><summary>{html.escape(told)}</summary><pre><code>{html.escape(text)}</code></pre></details>"
+                    f"<details><summary>{html.escape(title)}</summary><pre><code>{html.escape(text)}</code></pre></details>"
                 )
     return "\n".join(lines) + "</section>"
 

@@ -1,4 +1,4 @@
-"""uvicorn with what a loopback toy may do without and a service may not: bounds on time, on connections, and a clean end."""
+"""uvicorn with what a service needs beyond its defaults: limits on time and connections, and a clean shutdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from prompt_kit.errors import ConfigError
 from prompt_kit.serving.limits import Limits
 from prompt_kit.serving.refusals import error_body
 
-GRACE = 20  # seconds that requests under way have when the service is told to stop
+GRACE = 20  # seconds that requests under way have when the service is stopped
 
 
 class Server(uvicorn.Server):

@@ -631,10 +631,10 @@ def test_verbose_says_what_is_done_on_stderr(make, capfd, monkeypatch):
 def test_told_lets_warnings_through_and_comes_back(caplog):
     log = logging.getLogger("prompt_kit.some.module")
     caplog.set_level(logging.INFO)
-    with in_memory.told(False):
+    with in_memory.log_shown(False):
         log.info("hidden")
         log.warning("shown")
-    with in_memory.told(True):
+    with in_memory.log_shown(True):
         log.info("shown too")
     assert [record.message for record in caplog.records] == ["shown", "shown too"]
 

@@ -54,10 +54,10 @@ class Settings:
 
 @dataclass
 class Imported:
-    """files: name -> lines, as a data folder has them; told: what a person should know of the way there."""
+    """files: name -> lines, as a data folder has them; notes: what the import decided, left out or changed."""
 
     files: dict[str, list[str]]
-    told: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def import_data(kind: str, paths: Sequence[str], settings: Settings) -> Imported:
@@ -67,20 +67,20 @@ def import_data(kind: str, paths: Sequence[str], settings: Settings) -> Imported
     """
     if kind not in FORMATS:
         raise ConfigError(f"unknown format {kind!r}, expected one of {', '.join(FORMATS)}")
-    told: list[str] = []
+    notes: list[str] = []
     first: dict[str, str] = {}  # label -> where it was met, for messages
-    decided = decide(_remembered(_records(kind, paths, settings, told), first))
-    told += decided.counts.told()
+    decided = decide(_remembered(_records(kind, paths, settings, notes), first))
+    notes += decided.counts.notes()
     if not decided.examples:
         raise DataError(
-            f"{', '.join(paths)}: no labelled text ({'; '.join(told) or 'no label in any record'}); label some, or name "
+            f"{', '.join(paths)}: no labelled text ({'; '.join(notes) or 'no label in any record'}); label some, or name "
             "the column with --label_column"
         )
     label_lines = _label_lines(decided, settings.label_file, first)
-    return Imported({"label.txt": label_lines, **_divided(decided, settings, told)}, told)
+    return Imported({"label.txt": label_lines, **_divided(decided, settings, notes)}, notes)
 
 
-def _records(kind: str, paths: Sequence[str], settings: Settings, told: list[str]) -> Iterator[Record]:
+def _records(kind: str, paths: Sequence[str], settings: Settings, notes: list[str]) -> Iterator[Record]:
     read = _reader(kind, settings)
     for source in open_sources(paths, _SUFFIXES[kind]):
         if kind == "excel":
@@ -90,7 +90,7 @@ def _records(kind: str, paths: Sequence[str], settings: Settings, told: list[str
             continue
         text, encoding = decode(source, settings.encoding)
         if encoding != "utf-8" and settings.encoding is None:
-            told.append(f"{source.name} read as {encoding.upper()}")
+            notes.append(f"{source.name} read as {encoding.upper()}")
         yield from read(source.name, text)
 
 
@@ -141,7 +141,7 @@ def _label_lines(decided: Decided, label_file: Optional[str], first: Mapping[str
     return found
 
 
-def _divided(decided: Decided, settings: Settings, told: list[str]) -> dict[str, list[str]]:
+def _divided(decided: Decided, settings: Settings, notes: list[str]) -> dict[str, list[str]]:
     examples = decided.examples
     parts = stratified([str(example.label) for example in examples], settings.shares, settings.seed)
     files = {}
@@ -149,7 +149,7 @@ def _divided(decided: Decided, settings: Settings, told: list[str]) -> dict[str,
         if places:
             files[f"{name}.txt"] = [f"{examples[place].text_a}\t{examples[place].label}" for place in places]
         elif share:
-            told.append(f"no {name}.txt: {share:.3g} of {len(examples)} texts is none")
+            notes.append(f"no {name}.txt: {share:.3g} of {len(examples)} texts is none")
     if decided.unlabelled:
         files["data.txt"] = decided.unlabelled
     return files

@@ -22,7 +22,7 @@ class Counts:
     empty: int = 0  # nothing to see in it: left out
     spaces: int = 0  # tabs and line breaks in it became spaces
 
-    def told(self) -> list[str]:
+    def notes(self) -> list[str]:
         """What happened, a phrase each."""
         phrases = (
             ("texts decided by the majority", self.outvoted),

@@ -77,7 +77,7 @@ def borrowed(device: Optional[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def told(verbose: bool) -> Iterator[None]:
+def log_shown(verbose: bool) -> Iterator[None]:
     """Show what the package's log says on stderr, or only its warnings; the log's own settings come back afterwards."""
     log = logging.getLogger("prompt_kit")
     level, handler = log.level, None

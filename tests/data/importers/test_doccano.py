@@ -58,7 +58,7 @@ def test_a_file_for_each_member(tmp_path):
         "电动车降价三万\t汽车",
     ]
     assert imported.files["data.txt"] == ["这条没有人标"]
-    assert imported.told[:2] == [
+    assert imported.notes[:2] == [
         "texts decided by the majority: 1",
         "texts left out because their votes tie: 1",
     ]

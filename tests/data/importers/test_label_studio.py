@@ -42,7 +42,7 @@ def test_each_file_of_a_project_makes_the_same_examples(name):
     assert imported.files["train.txt"] == EXPECTED
     assert imported.files["label.txt"] == ["体育", "汽车", "财经"]
     assert imported.files["data.txt"] == ["这条没有人标"]
-    told = "; ".join(imported.told)
+    told = "; ".join(imported.notes)
     assert "texts decided by the majority: 2; texts left out because their votes tie: 1" in told
     assert ("skipped tasks left out: 1" in told) == (name == "project.json")  # the others do not have them
 

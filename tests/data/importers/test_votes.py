@@ -37,4 +37,4 @@ def test_half_an_emoji_becomes_a_character_that_can_be_written():
 
 
 def test_nothing_happened():
-    assert decide([Record("f:1", "甲", ("体育",))]).counts.told() == []
+    assert decide([Record("f:1", "甲", ("体育",))]).counts.notes() == []
