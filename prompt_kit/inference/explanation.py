@@ -69,8 +69,14 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """An example as the model reads it, and its units: what stands there, and where in the whole text it begins."""
+class Reading:
+    """An example as the model reads it, and its units: what stands there, and where in the whole text it begins.
+
+    whole   the example as it was given
+    read    what is left of it where its text is cut
+    units   (characters, their place in the whole text, their place in what is read)
+    is_cut  whether the text is longer than the model reads
+    """
 
     whole: Example
     read: Example
@@ -102,12 +108,17 @@ def explain(
 
     Raises ConfigError for a `top_k` below 1 and a label that the model does not have.
     """
+    column = column_of(labels, label, top_k)
+    return _explain(probabilities, prompt_tokenizers, labels, iter(texts), top_k, column)
+
+
+def column_of(labels: Sequence[str], label: Optional[str], top_k: int) -> Optional[int]:
+    """The place of `label` among the labels, None for None. ConfigError for one that is not there, and a `top_k` below 1."""
     if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
         raise ConfigError(f"top_k must be a whole number of 1 or more, got {top_k!r}")
     if label is not None and label not in labels:
         raise ConfigError(f"the model has no label {label!r}, expected one of {', '.join(labels[:20])}")
-    column = None if label is None else list(labels).index(label)
-    return _explain(probabilities, prompt_tokenizers, labels, iter(texts), top_k, column)
+    return None if label is None else list(labels).index(label)
 
 
 def _explain(
@@ -122,30 +133,37 @@ def _explain(
         examples = [Example(text) if isinstance(text, str) else text for text in islice(texts, _WINDOW)]
         if not examples:
             return
-        readings = _readings(examples, prompt_tokenizers)
-        variants = [one for reading in readings for one in (reading.read, *map(reading.without, _places(reading)))]
+        found_readings = readings(examples, prompt_tokenizers)
+        variants = [one for reading in found_readings for one in (reading.read, *map(reading.without, _places(reading)))]
         rows = probabilities(variants)
         start = 0
-        for reading in readings:
+        for reading in found_readings:
             found = rows[start : start + 1 + len(reading.units)]
             start += len(found)
             of_label = int(found[0].argmax()) if column is None else column
             yield _explanation(reading, labels[of_label], found[:, of_label], top_k)
 
 
-def _places(reading: _Reading) -> range:
+def _places(reading: Reading) -> range:
     return range(len(reading.units))
 
 
-def _explanation(reading: _Reading, label: str, found: np.ndarray, top_k: int) -> Explanation:
+def _explanation(reading: Reading, label: str, found: np.ndarray, top_k: int) -> Explanation:
     """`found` [1 + n]: the label's probability for the text, and without each unit."""
     odds = log_odds(found)
     effects = tuple(
         CharacterEffect(text, place, float(odds[0] - odds[n]), float(found[0] - found[n]))
         for n, (text, place, _) in enumerate(reading.units, start=1)
     )
+    return explanation_of(reading, label, float(found[0]), effects, top_k)
+
+
+def explanation_of(
+    reading: Reading, label: str, score: float, effects: tuple[CharacterEffect, ...], top_k: int
+) -> Explanation:
+    """The explanation that has these effects, of all units that are read, in the order of the text."""
     helpful = sorted((one for one in effects if one.log_odds > 0), key=lambda one: -one.log_odds)
-    return Explanation(reading.whole.text_a, label, float(found[0]), effects, tuple(helpful[:top_k]), reading.is_cut)
+    return Explanation(reading.whole.text_a, label, score, effects, tuple(helpful[:top_k]), reading.is_cut)
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
@@ -159,11 +177,17 @@ def units_of(text: str) -> list[tuple[str, int]]:
     return [(found.group(), found.start()) for found in _UNIT.finditer(text)]
 
 
-def _readings(examples: Sequence[Example], prompt_tokenizers: Sequence[PromptTokenizer]) -> list[_Reading]:
+def for_places(text: str) -> str:
+    """A text of the same length and the same tokens that `Tokenizer.encode_places` takes: the zero-width space is dropped
+    as half a surrogate pair is, and unlike it has a place that the tokenizer can tell."""
+    return _SURROGATE.sub("\u200b", text)
+
+
+def readings(examples: Sequence[Example], prompt_tokenizers: Sequence[PromptTokenizer]) -> list[Reading]:
+    """What the models that have these tokenizers read of each example, all of them together."""
     bounds = [(len(example.text_a), 0) for example in examples]
     cut = [False] * len(examples)
-    # The zero-width space is dropped as a surrogate is, and unlike it has a place that the tokenizer can tell.
-    texts = [_SURROGATE.sub("\u200b", example.text_a) for example in examples]
+    texts = [for_places(example.text_a) for example in examples]
     for prompt_tokenizer in prompt_tokenizers:
         reads = prompt_tokenizer.what_is_read(examples)
         for row, (_, begins) in enumerate(prompt_tokenizer.tokenizer.encode_places(texts)):
@@ -176,9 +200,9 @@ def _readings(examples: Sequence[Example], prompt_tokenizers: Sequence[PromptTok
     return [_reading(*one) for one in zip(examples, bounds, cut)]
 
 
-def _reading(example: Example, bounds: tuple[int, int], is_cut: bool) -> _Reading:
+def _reading(example: Example, bounds: tuple[int, int], is_cut: bool) -> Reading:
     """Only what is read is kept: else a character left out would make room for one that was cut off."""
     begin, end = bounds
     text = example.text_a[begin:end]
     units = tuple((unit, begin + place, place) for unit, place in units_of(text))
-    return _Reading(example, replace(example, text_a=text), units, is_cut)
+    return Reading(example, replace(example, text_a=text), units, is_cut)

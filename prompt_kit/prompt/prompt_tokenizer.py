@@ -181,6 +181,18 @@ class PromptTokenizer:
             )
         return found
 
+    def columns_of(self, reads: Sequence[Read]) -> list[range]:
+        """Where the kept pieces of each text stand in `input_ids`, of an example that `what_is_read` told `reads` of."""
+        found, column, left = [], 0, iter(reads)
+        for piece in self._pieces:
+            if isinstance(piece, _Fixed):
+                column += len(piece.ids)
+            else:
+                one = next(left)
+                found.append(range(column, column + one.stop - one.start))
+                column = found[-1].stop
+        return found
+
     def to_config(self) -> dict[str, Any]:
         """The settings as plain data, for JSON; the template as its canonical string."""
         return {"template": str(self.template), **{key: getattr(self, key) for key in _CONFIG_KEYS[1:]}}

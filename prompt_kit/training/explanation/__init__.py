@@ -1,0 +1,1 @@
+"""Why this label, of a model in memory: what needs its gradients."""
