@@ -1,8 +1,9 @@
 #!/usr/bin/env python
 """Do the characters that an explanation names decide the label, more than as many at random?
 
-Every text of a file is explained with an exported folder (Predictor.explain). Then two questions are asked of the k
-characters that speak for the label most, and of k drawn at random with each seed:
+Every text of a file is explained by leaving out its characters with an exported folder (Predictor.explain), and where
+--resume_from_checkpoint names the training folder that it was made from, by integrated gradients too. Then two questions are
+asked of the k characters that speak for the label most, and of k drawn at random with each seed:
 
     taken away  how often the label is another one without them (comprehensiveness)
     alone       how often the label is the same by them alone (sufficiency)
@@ -46,6 +47,9 @@ def main(argv=None):
     found = predictor.explain(texts)
     seconds = time.perf_counter() - start
     whole = [one for one in found if not one.is_cut]
+    others = {}
+    if args.resume_from_checkpoint:
+        others["integrated gradients"] = by_gradients(args.resume_from_checkpoint, [one.text for one in whole])
     print(
         f"{len(found)} texts explained in {seconds:.1f} s, {sum(len(one.effects) for one in found) / len(found):.1f} "
         f"characters each; {len(found) - len(whole)} are cut and left out",
@@ -53,14 +57,21 @@ def main(argv=None):
     )
     rows = [measure(predictor, whole, k, args.seeds) for k in args.k]
     print(table(rows))
+    found_by = {"leave-one-out": rows}
+    for name, explanations in others.items():
+        found_by[name] = [measure(predictor, explanations, k, args.seeds) for k in args.k]
+        print(f"\n{name}:\n{table(found_by[name])}")
     if args.output:
-        report = {"machine": machine(), "arguments": vars(args), "seconds": seconds, "rows": rows}
+        report = {"machine": machine(), "arguments": vars(args), "seconds": seconds, "rows": rows,
+                  "methods": found_by}  # fmt: skip
         Path(args.output).write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def parse(argv):
     parser = ArgumentParser(prog="benchmarks/faithfulness.py", description=__doc__.split("\n\n")[0])
     parser.add_argument("--model_path_prefix", default="checkpoints/export", metavar="PATH", help="the exported folder")
+    parser.add_argument("--resume_from_checkpoint", metavar="FOLDER",
+        help="the training folder of that export: explain by integrated gradients too (needs Paddle)")  # fmt: skip
     parser.add_argument("--data_dir", default="data/tnews", metavar="FOLDER", help="its test.txt is explained")
     parser.add_argument("--split", default="test", help="another file of it: dev, train or data (default: test)")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N texts alone")
@@ -77,6 +88,17 @@ def read(args, labels: Sequence[str]) -> list[str]:
     path = os.path.join(args.data_dir, f"{args.split}.txt")
     texts = read_texts(path, labels) if args.split == "data" else [one.text_a for one in read_examples(path, labels)]
     return texts[: args.limit]
+
+
+def by_gradients(folder: str, texts: Sequence[str]) -> list[Explanation]:
+    """The same texts, explained by the gradients of the model in a training folder."""
+    from prompt_kit.training.explanation.integrated_gradients import explain_by_gradients
+    from prompt_kit.training.models.prompt_model import PromptModel
+
+    start = time.perf_counter()
+    found = list(explain_by_gradients(PromptModel.from_pretrained(folder), texts))
+    print(f"{len(found)} texts explained by integrated gradients in {time.perf_counter() - start:.1f} s", flush=True)
+    return found
 
 
 def measure(predictor: Predictor, explanations: Sequence[Explanation], k: int, seeds: Sequence[int]) -> dict:

@@ -134,7 +134,9 @@ def _explain(
         if not examples:
             return
         found_readings = readings(examples, prompt_tokenizers)
-        variants = [one for reading in found_readings for one in (reading.read, *map(reading.without, _places(reading)))]
+        variants = [
+            one for reading in found_readings for one in (reading.read, *map(reading.without, _places(reading)))
+        ]
         rows = probabilities(variants)
         start = 0
         for reading in found_readings:

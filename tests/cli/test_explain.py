@@ -51,3 +51,9 @@ def test_mistakes_are_errors(flags, tmp_path):
         command.main([*flags, "--text", "球", "--label", "news"])
     with pytest.raises(DataError, match="no such file"):
         command.main([*flags, "--data_dir", str(tmp_path)])
+
+
+def test_flags_of_exported_folders_are_not_for_training_folders():
+    for extra in (["--precision", "int8"], ["--model_path_prefix", "export"]):
+        with pytest.raises(ConfigError, match=f"{extra[0]} is for exported folders"):
+            command.main(["explain", "--method", "integrated_gradients", "--text", "球", *extra])
