@@ -81,6 +81,7 @@ EXTRAS["test"] = [
     f'{OPENVINO}; python_version>="3.10"',  # it has no wheel for 3.9
     "ruff==0.15.7",  # a linter's release decides what passes
     "mypy>=1.13,<3",  # 2.4.1 was tried; Python 3.9 gets an older one
+    "hypothesis>=6.70",  # tests/properties; 6.170 was tried
     "nbclient",
     "ipykernel",
 ]
