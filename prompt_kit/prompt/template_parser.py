@@ -26,7 +26,9 @@ _AROUND = 150  # characters of a long template that are shown on either side of 
 Value = Union[str, int, bool, None]
 
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")  # whatever a terminal or str.splitlines breaks a line at
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+)  # what steers a terminal, or str.splitlines breaks a line at
 _WORD = re.compile(r"[^\s{}'\",:]+")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,6}\Z")  # no prompt has a million of anything
 _CONSTANTS = {"True": True, "False": False, "None": None}
@@ -77,7 +79,7 @@ def template_error(source: str, at: int, message: str) -> TemplateError:
     start, end = (0, len(source)) if len(source) <= 2 * _AROUND else (max(0, at - _AROUND), at + _AROUND)
     before, behind = "…" if start else "", "…" if end < len(source) else ""
     shown = before + escape(source[start:at], quote="") + CARET + escape(source[at:end], quote="") + behind
-    return TemplateError(f"template error at column {at + 1}: {_cut(message)}: {shown}")
+    return TemplateError(f"template error at column {at + 1}: {escape(_cut(message), quote='')}: {shown}")
 
 
 def _cut(message: str) -> str:

@@ -268,3 +268,9 @@ def test_a_long_template_is_shown_around_the_mistake(at):
     with pytest.raises(TemplateError) as caught:
         Template.parse("{'" + "x" * 100_000 + "'}")
     assert len(str(caught.value)) < 900
+
+
+def test_a_keyword_of_control_characters_does_not_steer_a_terminal():
+    with pytest.raises(TemplateError) as found:
+        Template.parse("{'text\x1b[2J\x9b\x00'}{'mask'}")
+    assert "unknown keyword 'text\\u001b[2J\\u009b\\u0000'" in str(found.value) and str(found.value).isprintable()

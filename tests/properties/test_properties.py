@@ -63,7 +63,7 @@ def test_the_promises_can_be_broken(monkeypatch):
     """Else the tests above could not fail."""
     monkeypatch.setattr(Template, "__str__", lambda self: TEMPLATE)
     with pytest.raises(fuzz.Broken, match="another template"):
-        fuzz.template("{'mask'}{'text': 'text_a'}".encode())
+        fuzz.template(b"{'mask'}{'text': 'text_a'}")
     monkeypatch.setattr(Verbalizer, "from_dict", classmethod(lambda cls, found: None))
     with pytest.raises(fuzz.Broken, match="JSON gives other labels"):
         fuzz.labels("a==一\nb==二".encode())
