@@ -3,12 +3,15 @@
 Label words are read as texts: they go through the same template and the same encoder as the texts they are compared
 with. A label starts at the mean direction of its training examples and of its words, which count as `WORD_EXAMPLES` of
 them, so with no example at all the words alone decide, and with many they hardly matter. Texts without labels say where
-the states' mean is, and soft k-means over them moves the labels' directions to where the texts are.
+the states' mean is, soft k-means over them moves the labels' directions to where the texts are, and a ridge regression
+on what it makes of the texts, and on the examples, turns the directions to where they tell the labels apart.
 
 Sources: Wang et al., SimpleShot, 2019 (arXiv:1911.04623): centred and normalised states, nearest class mean; Qi et al.,
 Low-Shot Learning with Imprinted Weights, CVPR 2018 (arXiv:1712.07136): class means as the weights of a cosine
-classifier that is trained on; Gidaris & Komodakis, Dynamic Few-Shot Visual Learning without Forgetting, CVPR 2018
-(arXiv:1804.09458): its learned temperature, which is fixed here. Words as examples are ours.
+classifier that is trained on; Bertinetto et al., Meta-learning with differentiable closed-form solvers, ICLR 2019
+(arXiv:1805.08136): ridge regression as the classifier of a frozen encoder's few examples; Gidaris & Komodakis, Dynamic
+Few-Shot Visual Learning without Forgetting, CVPR 2018 (arXiv:1804.09458): its learned temperature, which is fixed here.
+Words as examples are ours.
 """
 
 from __future__ import annotations
@@ -22,9 +25,14 @@ from paddle import nn
 
 SCALE = 12.0  # logits a cosine, where no example says better: a softmax over cosines themselves is never certain
 _SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-WORD_EXAMPLES = 2.0  # examples that the words of a label are worth: see docs/methods.md for what it was chosen by
+WORD_EXAMPLES = 3.0  # examples that the words of a label are worth: see docs/methods.md for what it was chosen by
 _CENTER_TEXTS = 60.0  # examples that unlabelled texts are worth, however many, where the states' mean is looked for
-_ROUNDS, _SHARPNESS = 12, 20.0  # of the soft k-means over unlabelled texts
+_ROUNDS, _SHARPNESS = 10, 25.0  # of the soft k-means over unlabelled texts
+_EXAMPLE_TEXTS = 3.0  # unlabelled texts that an example is worth in the regression
+_RIDGE, _PRIOR = (
+    10.0,
+    0.5,
+)  # of the regression: its penalty, in texts, and the length of a direction that it starts from
 
 
 class CosineHead(nn.Layer):
@@ -128,11 +136,12 @@ def center_of(examples: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
     return (examples.sum(axis=0) + weight * unlabelled.mean(axis=0)) / (len(examples) + weight)
 
 
-def cluster(start: np.ndarray, texts: np.ndarray, examples_a_label: float = 0.0) -> np.ndarray:
-    """Directions [C, D] of labels from unlabelled texts: soft k-means from where they are, which stays near there.
+def cluster(start: np.ndarray, texts: np.ndarray, examples_a_label: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """(directions [C, D] of labels, each text's shares [U, C] of them): soft k-means that stays near where it starts.
 
-    All labels are taken to be about equally frequent (Sinkhorn's normalisation, as in Caron et al., SwAV, NeurIPS 2020,
-    arXiv:2006.09882): without that, the label whose words suit any text takes the others' texts.
+    A label that takes many texts is held back by the square root of how many (a half of one step of Sinkhorn's
+    normalisation, which Caron et al., SwAV, NeurIPS 2020, arXiv:2006.09882 use whole): without that, the label whose words
+    suit any text takes the others' texts; with all of it, labels that are rare take texts that are not theirs.
 
     Args:
         start: [C, D] of length 1, of words and examples.
@@ -143,11 +152,35 @@ def cluster(start: np.ndarray, texts: np.ndarray, examples_a_label: float = 0.0)
     for _ in range(_ROUNDS):
         scores = _SHARPNESS * texts @ directions.T
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        for _ in range(5):
-            shares /= np.maximum(shares.sum(axis=0), 1e-12)
-            shares /= shares.sum(axis=1, keepdims=True)
+        shares /= shares.sum(axis=1, keepdims=True)
+        shares /= np.sqrt(np.maximum(shares.sum(axis=0), 1e-12))
+        shares /= shares.sum(axis=1, keepdims=True)
         directions = unit(unit(shares.T @ texts) + trust * start)
-    return directions
+    return directions, shares
+
+
+def refit(
+    directions: np.ndarray, texts: np.ndarray, shares: np.ndarray, examples: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """Directions [C, D] that tell the labels apart: ridge regression on texts and examples, from where they are.
+
+    It minimises g |r - 1 / C - B x|^2, summed over texts x with their shares r (g = 1) and examples with their labels
+    (g = _EXAMPLE_TEXTS), plus _RIDGE |B - _PRIOR directions|^2. B's rows are returned at length 1: their lengths say
+    how frequent a label is among the texts, which need not be so later.
+
+    Args:
+        directions: [C, D] of length 1.
+        texts, shares: [U, D] centred states of length 1, and [U, C].
+        examples, labels: [N, D] centred states of length 1, and [N] label ids or [N, C] weights of the labels.
+    """
+    count = len(directions)
+    known = np.eye(count)[labels] if np.ndim(labels) == 1 else np.asarray(labels)
+    inputs = np.concatenate([examples, texts]).astype("float64")
+    weighted = inputs.T * np.concatenate([np.full(len(examples), _EXAMPLE_TEXTS), np.ones(len(texts))])
+    start = _PRIOR * directions
+    missing = np.concatenate([known, shares]) - 1 / count - inputs @ start.T
+    change = np.linalg.solve(weighted @ inputs + _RIDGE * np.eye(inputs.shape[1]), weighted @ missing)
+    return unit(start + change.T)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

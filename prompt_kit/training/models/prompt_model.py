@@ -31,6 +31,7 @@ from prompt_kit.training.models.cosine_head import (
     cluster,
     combine,
     leave_one_out,
+    refit,
     unit,
     word_directions,
 )
@@ -251,7 +252,9 @@ class PromptModel(TextClassifier):
             ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
             scale = best_scale(leave_one_out(words, examples, ids), ids)
         if len(texts):
-            directions = cluster(directions, unit(texts - center), len(examples) / len(words))
+            texts = unit(texts - center)
+            directions, shares = cluster(directions, texts, len(examples) / len(words))
+            directions = refit(directions, texts, shares, examples, labels)
         self.head.start_from(center, directions, scale)
 
     def transform(self, states: paddle.Tensor) -> paddle.Tensor:

@@ -19,6 +19,7 @@ from prompt_kit.training.models.cosine_head import (
     cluster,
     combine,
     leave_one_out,
+    refit,
     unit,
     word_directions,
 )
@@ -52,6 +53,11 @@ def states(model, texts) -> np.ndarray:
     return np.stack(found)
 
 
+def by_texts(start, texts, *examples_a_label):
+    directions, shares = cluster(start, texts, *examples_a_label)
+    return directions, texts, shares
+
+
 def word_states(model):
     return [states(model, words).mean(axis=0) for words in LABELS.words]
 
@@ -67,9 +73,9 @@ def test_words_are_read_as_texts():
 def test_words_and_examples_by_hand():
     words = np.array([[1.0, 0.0], [0.0, 1.0]])
     examples, labels = np.array([[0.6, 0.8], [0.6, -0.8], [-1.0, 0.0]]), np.array([0, 0, 1])
-    assert WORD_EXAMPLES == 2
-    # label 0: 2 (1, 0) + (1.2, 0) = (3.2, 0); label 1: 2 (0, 1) + (-1, 0) = (-1, 2)
-    expected = np.array([[1, 0], [-1 / 5**0.5, 2 / 5**0.5]])
+    assert WORD_EXAMPLES == 3
+    # label 0: 3 (1, 0) + (1.2, 0) = (4.2, 0); label 1: 3 (0, 1) + (-1, 0) = (-1, 3)
+    expected = np.array([[1, 0], [-1 / 10**0.5, 3 / 10**0.5]])
     np.testing.assert_allclose(combine(words, examples, labels), expected)
     np.testing.assert_allclose(combine(words, examples, np.eye(2)[labels]), expected)
     np.testing.assert_allclose(combine(words, examples[:0], labels[:0]), words)
@@ -98,20 +104,60 @@ def test_clusters_are_found_beside_the_words():
     texts = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     off = np.deg2rad(40)
     words = np.array([[np.cos(-off), np.sin(-off)], [np.cos(np.pi / 2 + off), np.sin(np.pi / 2 + off)]])
-    found = cluster(words, texts)
+    found, shares = cluster(words, texts)
+    np.testing.assert_array_equal(shares.argmax(axis=1), [0] * 60 + [1] * 60)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert np.rad2deg(np.arccos((found * np.eye(2)).sum(axis=1))).max() < 21  # halfway, at equal trust
-    nearer = cluster(words, texts, examples_a_label=1000)
+    nearer, _ = cluster(words, texts, examples_a_label=1000)
     np.testing.assert_allclose(nearer, words, atol=0.02)
 
 
-def test_no_label_takes_all_texts():
-    """All texts are nearer to the first word; half of them less so, and they become the second label's."""
-    angles = np.deg2rad([10.0] * 50 + [-10.0] * 50)
+def test_a_label_that_takes_many_texts_is_held_back():
+    """By hand, one text at a time: three in four texts are nearer to the first word."""
+    random = np.random.default_rng(0)
+    angles = np.concatenate([random.normal(0.0, 0.1, 90), random.normal(0.6, 0.1, 30)])
     texts = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    words = np.stack([np.cos(np.deg2rad([0.0, 45.0])), np.sin(np.deg2rad([0.0, 45.0]))], axis=1)
-    assert ((texts @ words.T).argmax(axis=1) == 0).all()
-    weights = np.rad2deg(np.arctan2(*cluster(words, texts).T[::-1]))
-    assert weights[0] < -2 and 20 < weights[1] < 30  # halfway from -10 and 0, and from 10 and 45
+    words = np.stack([np.cos([0.1, 0.9]), np.sin([0.1, 0.9])], axis=1)
+    directions = words
+    for _ in range(10):
+        rows = [np.exp(25 * directions @ text) / np.exp(25 * directions @ text).sum() for text in texts]
+        taken = sum(rows)
+        rows = [row / np.sqrt(taken) / (row / np.sqrt(taken)).sum() for row in rows]
+        means = sum(np.outer(row, text) for row, text in zip(rows, texts))
+        directions = unit(unit(means) + words * (1 + 4 / 16))
+    found, shares = cluster(words, texts, examples_a_label=4)
+    np.testing.assert_allclose(shares, rows, atol=1e-9)
+    np.testing.assert_allclose(found, directions, atol=1e-9)
+    plain = np.exp(25 * texts @ words.T)
+    assert shares.sum(axis=0)[0] < (plain / plain.sum(axis=1, keepdims=True)).sum(axis=0)[0] + 1e-9
+
+
+def test_the_regression_by_least_squares():
+    """An example counts as three texts; the penalty is ten more rows of each unit vector, whose targets are the start."""
+    random = np.random.default_rng(2)
+    start, texts = unit(random.normal(size=(3, 4))), unit(random.normal(size=(9, 4)))
+    examples, labels = unit(random.normal(size=(5, 4))), np.array([2, 0, 1, 1, 0])
+    shares = random.dirichlet(np.ones(3), size=9)
+    rows = np.concatenate([texts, *[examples] * 3, *[np.eye(4)] * 10])
+    targets = np.concatenate([shares, *[np.eye(3)[labels]] * 3])
+    targets = np.concatenate([targets - 1 / 3, *[start.T / 2] * 10])
+    expected = np.linalg.lstsq(rows, targets, rcond=None)[0].T
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(refit(start, texts, shares, examples, labels), expected, atol=1e-9)
+    np.testing.assert_allclose(refit(start, texts, shares, examples, np.eye(3)[labels]), expected, atol=1e-9)
+    nothing = refit(start, texts, shares, examples[:0], labels[:0])
+    assert nothing.shape == (3, 4) and np.isfinite(nothing).all()
+
+
+def test_the_regression_turns_away_from_what_labels_share():
+    """Two labels whose means differ little beside a spread that says nothing."""
+    random = np.random.default_rng(3)
+    labels = random.integers(0, 2, 400)
+    texts = unit(np.stack([0.3 * (2 * labels - 1), random.normal(size=400)], axis=1))
+    start = unit(np.array([[-1.0, 0.8], [1.0, -0.8]]))
+    assert ((texts @ start.T).argmax(axis=1) == labels).mean() < 0.7
+    found = refit(start, texts, np.eye(2)[labels], texts[:0], labels[:0])
+    assert ((texts @ found.T).argmax(axis=1) == labels).mean() > 0.99
 
 
 @pytest.mark.parametrize(("noise", "scale"), [(0.0, 24.0), (2.0, 2.0)])
@@ -166,13 +212,15 @@ def test_texts_without_labels_take_part_in_the_start():
     words = word_directions(states(model, [w for ws in LABELS.words for w in ws]), [len(ws) for ws in LABELS.words])[0]
     center = found.mean(axis=0)
     np.testing.assert_allclose(model.head.center.numpy(), center, atol=1e-5)
-    np.testing.assert_allclose(model.head.weight.numpy(), cluster(words, unit(found - center)), atol=1e-5)
+    expected = refit(*by_texts(words, unit(found - center)), np.empty((0, found.shape[1])), np.arange(0))
+    np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-5)
     before = model.head.weight.numpy().copy()
     model.start_from_examples(model.encode_texts(TEXTS), GOLD)
     examples = states(model, TEXTS)
     center = center_of(examples, found)
     directions = combine(words, unit(examples - center), GOLD)
-    expected = cluster(directions, unit(found - center), len(GOLD) / 3)
+    start = by_texts(directions, unit(found - center), len(GOLD) / 3)
+    expected = refit(*start, unit(examples - center), GOLD)
     np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-5)
     assert np.abs(before - expected).max() > 0.01
 
