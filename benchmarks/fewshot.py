@@ -42,6 +42,10 @@ FIVE = ("prompt", "prompt-plain", "prompt-hard", "prompt-words", "prompt-behind"
 TWO = ("student-more", "student-more-behind")
 UNLABELLED = ("--unlabeled_file", "{data_dir}/data.txt")
 MORE = ("--unlabeled_file", "{unlabeled_file}")
+FROM = ("--init_prompt_from", "{source}")
+FROM_COSINE = ("--init_prompt_from", "{cosine_source}")
+SOFT, FROZEN = ("--verbalizer", "soft"), ("--freeze_plm",)
+GIVEN = ("unlabeled_file", "source", "cosine_source")  # what only some methods learn from, each with a flag of its own
 HARD = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
 
 
@@ -62,9 +66,10 @@ class Method:
         return 1 + max(METHODS[name].level for name in self.members) if self.members else 0
 
     @property
-    def needs_texts(self) -> bool:
-        """Whether it, or a model it is made of, learns from --unlabeled_file."""
-        return self.flags[:2] == MORE or any(METHODS[name].needs_texts for name in self.members)
+    def needs(self) -> set[str]:
+        """Those of `GIVEN` that it, or a model it is made of, learns from."""
+        own = {name for name in GIVEN if f"{{{name}}}" in self.flags}
+        return own.union(*(METHODS[name].needs for name in self.members))
 
 
 def prompt(about: str, *flags: str, **settings) -> Method:
@@ -102,6 +107,12 @@ METHODS: dict[str, Method] = {
     "prompt-prototype": prompt("prototypical head", "--verbalizer", "prototype", passes=2),
     "prompt-calibrated": prompt("calibrated before the first step", "--calibrate", passes=2),
     "prompt-augment": prompt("two variants of each training line", "--augment", "2", passes=5),
+    "prompt-soft-frozen": prompt("prompt-soft, language model frozen", *SOFT, *FROZEN, passes=2),
+    "transfer": prompt("prompt-soft, started from the prompt of --source", *SOFT, *FROM, passes=2),
+    "transfer-frozen": prompt("the same, language model frozen", *SOFT, *FROZEN, *FROM, passes=2),
+    "prompt-frozen": prompt("the defaults, language model frozen", *FROZEN, passes=2),
+    "transfer-cosine": prompt("the defaults, started from the prompt of --cosine_source", *FROM_COSINE, passes=2),
+    "transfer-cosine-frozen": prompt("the same, language model frozen", *FROZEN, *FROM_COSINE, passes=2),
     "adapted": prompt("language model adapted to data.txt and train.txt", adapted=True, passes=2),
     "self-trained": prompt("pseudo-labels for data.txt", *UNLABELLED, passes=8),
     "ensemble": Method("mean probabilities of five prompts of one seed", (), "ensemble", members=FIVE),
@@ -291,8 +302,9 @@ class Benchmark:
         folder = self.models / job.name
         shutil.rmtree(folder, ignore_errors=True)
         begin = time.time()
-        known = {name: getattr(self.args, name) for name in ("data_dir", "unlabeled_file")}
-        flags = [flag.format(**known) if flag in (*UNLABELLED, *MORE) else flag for flag in method.flags]
+        known = {f"{{{name}}}": getattr(self.args, name) for name in GIVEN}
+        known[UNLABELLED[1]] = UNLABELLED[1].format(data_dir=self.args.data_dir)
+        flags = [known.get(flag, flag) for flag in method.flags]
         shots = ["--num_shots", str(job.shots)] if job.shots is not None else []
         if method.program == "rival":
             folder.mkdir(parents=True, exist_ok=True)
@@ -557,6 +569,10 @@ def parse(argv):
         help="folders with train, dev, test (labelled), label and data.txt, one a task",
     )
     parser.add_argument("--unlabeled_file", help="more unlabelled texts than data.txt has, for the method student-more")
+    parser.add_argument("--source", help="folder trained for another task with a soft head, for the methods transfer*")
+    parser.add_argument(
+        "--cosine_source", help="folder trained for another task with the defaults, for the methods transfer-cosine*"
+    )
     parser.add_argument("--output_dir", default="fewshot", help="where runs and tables go")
     parser.add_argument("--methods", nargs="+", default=["all"], help="names of --list, or all, or main (for a plot)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
@@ -571,15 +587,15 @@ def parse(argv):
     parser.add_argument("--jobs", type=int, help="runs at a time (default: one a core, with one thread each)")
     parser.add_argument("--list", action="store_true", help="show the methods and stop")
     args = parser.parse_args(argv)
-    everything = [name for name in METHODS if args.unlabeled_file or not METHODS[name].needs_texts]
+    everything = [name for name in METHODS if all(getattr(args, given) for given in METHODS[name].needs)]
     args.methods = everything if args.methods == ["all"] else [*MAIN] if args.methods == ["main"] else args.methods
     if unknown := [name for name in args.methods if name not in METHODS]:
         raise ConfigError(f"--methods {' '.join(unknown)}: expected some of {', '.join(METHODS)}, or all, or main")
     for name in args.methods:
         if absent := [one for one in METHODS[name].members if one not in args.methods]:
             raise ConfigError(f"--methods {name} needs the models of {', '.join(absent)}: add them")
-        if name not in everything:
-            raise ConfigError(f"--methods {name} needs --unlabeled_file with the texts to learn from: add it")
+        if absent := [given for given in GIVEN if given in METHODS[name].needs and not getattr(args, given)]:
+            raise ConfigError(f"--methods {name} needs --{absent[0]}, which it learns from: add it")
     args.jobs = max(1, args.jobs or cores())
     return args
 

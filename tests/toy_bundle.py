@@ -1,10 +1,14 @@
-"""An exported folder whose answers can be computed by hand: 球 and 队 score sports, 车 car, 股 and 票 finance."""
+"""An exported folder whose answers can be computed by hand: 球 and 队 score sports, 车 car, 股 and 票 finance.
+
+With states: those of 球, 车, 股 and 新 are four directions, and 队's is 0.6 of the first and 0.8 of the last.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
+from typing import Optional
 
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
@@ -15,6 +19,7 @@ from prompt_kit.prompt_config import BundleConfig, write_prompt_config
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "是", "球", "队", "车", "股", "票", "新"]
 LABELS = Verbalizer.from_lines(["sports==球队", "car==车", "finance==股票"])
 TEMPLATE = "{'text': 'text_a'}{'hard': '是'}{'mask'}"
+STATES_GRAPH = Path(__file__).parent / "golden" / "sum_of_tokens_states.onnx"
 GRAPH = Path(__file__).parent / "golden" / "sum_of_tokens.onnx"
 
 
@@ -31,6 +36,13 @@ def write_toy_bundle(folder: Path, **changes) -> Path:
     shutil.copyfile(GRAPH, folder / "model.onnx")
     Tokenizer.from_vocab(VOCABULARY).save(folder / "tokenizer.json")
     write_prompt_config(folder, toy_config(**changes))
+    return folder
+
+
+def write_toy_bundle_with_states(folder: Path, scale: Optional[float] = 10.0) -> Path:
+    """Write a folder whose graph has states [B, 4] too."""
+    write_toy_bundle(folder, states=4, scale=scale)
+    shutil.copyfile(STATES_GRAPH, folder / "model.onnx")
     return folder
 
 

@@ -32,7 +32,9 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
         config = export_static(args.model_path_prefix, output_dir, not args.no_fp16, int8, bf16)
     else:
         output_dir = args.output_dir or os.path.join(args.resume_from_checkpoint, "export")
-        config = export_checkpoint(args.resume_from_checkpoint, output_dir, not args.no_fp16, int8, bf16)
+        config = export_checkpoint(
+            args.resume_from_checkpoint, output_dir, not args.no_fp16, int8, bf16, args.with_states
+        )
     exact = {name: value for name, value in config.parity.items() if name not in config.agreement}
     rounded = {"fp16": " (half precision)"}
     differences = ", ".join(f"{config.models[n]} {value:.1e}{rounded.get(n, '')}" for n, value in exact.items())
@@ -56,6 +58,8 @@ def build_parser(prog: str = "export.py") -> ArgumentParser:
     parser.add_argument("--model_path_prefix", metavar="PREFIX",
         help="convert PREFIX.json and PREFIX.pdiparams, with prompt_config.json and tokenizer.json beside them")  # fmt: skip
     parser.add_argument("--no_fp16", action="store_true", help="leave out model_fp16.onnx")
+    parser.add_argument("--with_states", action="store_true",
+        help="give the graph an output more, by which infer.py --support_file adds labels from examples")  # fmt: skip
     parser.add_argument("--int8", action="store_true",
         help="also write model_int8.onnx, for CPUs: faster, and refused if it changes more than 1 %% of the labels")  # fmt: skip
     parser.add_argument("--data_dir", metavar="FOLDER",
@@ -78,6 +82,10 @@ def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Na
     if not args.int8 and not args.check and (args.data_dir or args.force):
         flag = "--data_dir" if args.data_dir else "--force"
         raise ConfigError(f"{flag} is for --int8 and --check; add one of them, or leave it out")
+    if args.model_path_prefix and args.with_states:
+        raise ConfigError(
+            "--with_states changes the graph, but --model_path_prefix converts it as it is; export the training folder"
+        )
     if args.model_path_prefix and args.resume_from_checkpoint:
         raise ConfigError("--model_path_prefix and --resume_from_checkpoint are both given; give one of them")
     args.resume_from_checkpoint = args.resume_from_checkpoint or "./checkpoints"

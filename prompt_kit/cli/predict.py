@@ -32,6 +32,7 @@ examples:
   python infer.py --text 今晚国足迎战日本队 新车上市售价公布
   python infer.py --input_file reviews.csv --output_file labelled.csv          (a table; other columns are kept)
   cat headlines.txt | python infer.py --output_format jsonl --top_k 3
+  python infer.py --support_file new_label.txt --text 今晚国足迎战日本队        (a label more, without training)
   python infer.py --data_dir data/tnews --output_file labels.txt --resume      (go on where a killed run stopped)
   python infer.py --model_path_prefix checkpoints/export/model --data_dir data/tnews --device gpu --precision fp16
 """
@@ -68,6 +69,9 @@ def build_parser(prog: str = "infer.py") -> ArgumentParser:
     add("--data_dir", metavar="FOLDER", help="label the lines of data.txt in this folder")
     add("--text", nargs="+", metavar="TEXT", help="label these texts")
     predict_table.add_flags(add)
+    add("--support_file", metavar="PATH",
+        help="text<TAB>label a line: a few texts of each label to add to the model's; export with --with_states")  # fmt: skip
+    add("--only_support", action="store_true", help="the labels of --support_file alone, not the model's")
     add("--output_format", choices=sorted(FORMATS), default="label",
         help="label: the label alone; tsv: text, label, probability; jsonl: a JSON object (default: %(default)s)")  # fmt: skip
     add("--output_file", metavar="PATH", help="write there instead of to stdout")
@@ -112,6 +116,7 @@ def check_input(args: argparse.Namespace) -> None:
     for flag in ("model_path_prefix", "data_dir", "output_file"):
         if getattr(args, flag) == "":
             raise ConfigError(f"--{flag} is given, but empty (a variable without a value?); give a path")
+    check_support(args)
     if args.text is not None and args.data_dir is not None:
         raise ConfigError("--text and --data_dir are both given; give one of them")
     for number, text in enumerate(args.text or (), start=1):
@@ -217,8 +222,16 @@ def print_line(line: str, at_once: bool) -> None:
         raise OutputError(f"cannot write to stdout: {error.strerror or error}") from None
 
 
+def check_support(args: argparse.Namespace) -> None:
+    if args.only_support and args.support_file is None:
+        raise ConfigError("--only_support needs --support_file, the examples to classify by; add it")
+
+
 def load(args: argparse.Namespace) -> Predictor:
     from prompt_kit.inference.predictor import Predictor
+    from prompt_kit.inference.support import read_support
+
+    support = None if args.support_file is None else read_support(args.support_file)
 
     if args.use_fp16 and args.precision not in ("auto", "fp16"):
         raise ConfigError(f"--use_fp16 and --precision {args.precision} are both given; give one of them")
@@ -242,7 +255,7 @@ def load(args: argparse.Namespace) -> Predictor:
         note(
             args.prog, "running model_int8.onnx, which export.py found to keep the labels (--precision says otherwise)"
         )
-    return predictor
+    return predictor if support is None else predictor.with_support(support, args.only_support)
 
 
 def count(predictions: Iterable[Prediction], predictor: Predictor, prog: str, to_file: bool) -> Iterator[Prediction]:

@@ -54,6 +54,8 @@ def check(args: argparse.Namespace) -> None:
     for name, given in (("--text", args.text is not None), ("--data_dir", args.data_dir is not None)):
         if given:
             raise ConfigError(f"{name} and --input_file are both given; give one of them")
+    if args.only_support and args.support_file is None:
+        raise ConfigError("--only_support needs --support_file, the examples to classify by; add it")
     if args.resume:
         raise ConfigError("--resume is for lines of text: a table is written whole, or not at all")
     if args.output_file is not None and os.path.exists(args.output_file):

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from prompt_kit.inference.engines.session import Session, first_line
 from prompt_kit.inference.integer_cpu import multiplies_int8
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import Features, collate
-from prompt_kit.prompt_config.kinds import OUTPUT_NAME, BundleConfig
+from prompt_kit.prompt_config.kinds import OUTPUT_NAME, STATES_NAME, BundleConfig
 
 logger = logging.getLogger(__name__)
 
 # More than this in one call makes a CPU hardly faster, and its activations are what fills the memory: docs/speed.md.
 _CPU_TOKENS = 768
+WITH_STATES = "again: python export.py --resume_from_checkpoint CHECKPOINT --with_states"
 
 
 class OnnxModel:
@@ -54,17 +55,39 @@ class OnnxModel:
 
     def probabilities(self, examples: Sequence[Example], batch_size: int) -> np.ndarray:
         """[N, C] float64, in the order of the examples; neighbours in length share a batch."""
+        (logits,) = self._gather(examples, batch_size, [len(self.config.labels)], lambda batch: [self.logits(batch)])
+        return softmax(logits)
+
+    def outputs(self, examples: Sequence[Example], batch_size: int, names: Sequence[str]) -> list[np.ndarray]:
+        """Outputs of the graph, each [N, its width] float32, in the order of the examples."""
+        widths = [self.config.outputs[name][-1] for name in names]
+        return self._gather(examples, batch_size, widths, lambda batch: self._fetch(batch, names))
+
+    def _gather(
+        self,
+        examples: Sequence[Example],
+        batch_size: int,
+        widths: Sequence[Any],
+        answer: Callable[[Sequence[Features]], list[np.ndarray]],
+    ) -> list[np.ndarray]:
+        """What `answer` gives for each batch, in the order of the examples: arrays [N, width] float32."""
         features = self.prompt_tokenizer.encode_many(examples)
-        probabilities = np.empty((len(features), len(self.config.labels)))
+        found = [np.empty((len(features), width), np.float32) for width in widths]
         for places in self._batches([len(one.input_ids) for one in features], batch_size):
-            logits = self.logits([features[place] for place in places])
-            if not np.isfinite(logits).all():
-                raise BundleError(
-                    f"{self.folder}: the model's logits are not numbers, so it has no answer; its training ran away, "
-                    "or its files are damaged: train again with a lower rate, or copy the folder again"
-                )
-            probabilities[places] = softmax(logits)
-        return probabilities
+            for rows, output in zip(found, answer([features[place] for place in places])):
+                if not np.isfinite(output).all():
+                    raise BundleError(
+                        f"{self.folder}: the model's logits are not numbers, so it has no answer; its training ran away, "
+                        "or its files are damaged: train again with a lower rate, or copy the folder again"
+                    )
+                rows[places] = output
+        return found
+
+    def states(self, examples: Sequence[Example], batch_size: int) -> np.ndarray:
+        """[N, D] float32 of length 1, in the order of the examples; BundleError for a bundle without states."""
+        if not self.config.has_states:
+            raise BundleError(f"{self.folder} was exported without states, which this needs; export it {WITH_STATES}")
+        return self.outputs(examples, batch_size, (STATES_NAME,))[0]
 
     def _batches(self, lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
         """The places of each batch, shortest first; on a CPU, of no more than _CPU_TOKENS tokens with its padding."""
@@ -80,9 +103,12 @@ class OnnxModel:
 
     def logits(self, features: Sequence[Features]) -> np.ndarray:
         """Label logits [B, C] float32 of one batch."""
+        return self._fetch(features, (OUTPUT_NAME,))[0]
+
+    def _fetch(self, features: Sequence[Features], names: Sequence[str]) -> list[np.ndarray]:
         arrays = collate(features, self.prompt_tokenizer.tokenizer.pad_id)
         try:
-            return self._session.run(arrays)
+            return self._session.fetch(names, arrays)
         except Exception as error:  # the engines' exceptions have no base class of their own
             raise BundleError(f"{self.path} fails on this batch: {first_line(error)}") from error
 
@@ -163,10 +189,10 @@ class OnnxModel:
     def _check_graph(self) -> None:
         """The graph must have the inputs and the output that prompt_config.json declares."""
         inputs, outputs = sorted(self._session.inputs), self._session.outputs
-        if inputs != sorted(self.config.inputs) or OUTPUT_NAME not in outputs:
+        if inputs != sorted(self.config.inputs) or not set(self.config.outputs) <= set(outputs):
             raise BundleError(
-                f"{self.path} does not belong to its prompt_config.json: expected inputs "
-                f"{sorted(self.config.inputs)} and output {OUTPUT_NAME}, got {inputs} and {sorted(outputs)}; export again"
+                f"{self.path} does not belong to its prompt_config.json: expected inputs {sorted(self.config.inputs)} and "
+                f"output {' and '.join(self.config.outputs)}, got {inputs} and {sorted(outputs)}; export again"
             )
         width = outputs[OUTPUT_NAME][-1]
         if isinstance(width, int) and width != len(self.config.labels):

@@ -6,6 +6,7 @@ predictor.predict(["今晚国足迎战日本队"])[0].label
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ from prompt_kit.inference.engines.choice import ENGINES
 from prompt_kit.inference.ensemble import average, read_models
 from prompt_kit.inference.explanation import Explanation, explain
 from prompt_kit.inference.onnx_model import OnnxModel
+from prompt_kit.inference.support import Support, SupportClassifier
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 
 logger = logging.getLogger(__name__)
@@ -102,6 +104,8 @@ class Predictor:
                 f"use {longest} or less, or train and export with a longer one"
             )
         self.labels = self.config.labels
+        self._support: Optional[SupportClassifier] = None
+        self._given: tuple[Any, ...] = ()  # to `with_support`
         self.device_id = device_id
         self.num_threads = physical_cores() if num_threads is None else num_threads
         self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length, engine)
@@ -119,14 +123,54 @@ class Predictor:
         for notice in dict.fromkeys(notice for model in self.models for notice in model.notices):
             logger.warning(notice)
 
-    def predict(self, texts: Sequence[Union[str, Example]], batch_size: int = 32, top_k: int = 1) -> list[Prediction]:
+    def predict(
+        self,
+        texts: Sequence[Union[str, Example]],
+        batch_size: int = 32,
+        top_k: int = 1,
+        support: Optional[Support] = None,
+        only_support: bool = False,
+    ) -> list[Prediction]:
         """Predictions in the order of the texts; an Example for a template that reads text_b too.
 
+        With `support`, as the Predictor that `with_support` gives.
         Raises DataError, which names the place from 1, for an empty text and for what is no text.
         """
         if isinstance(texts, str):
             raise ConfigError("predict takes a list of texts; for one text write predict([text])")
+        if support is not None:
+            return self.with_support(support, only_support).predict(texts, batch_size, top_k)
+        if only_support:
+            raise ConfigError("only_support needs support, the examples to classify by; give them, or leave it out")
         return list(self.predict_stream(texts, batch_size, top_k))
+
+    def with_support(self, support: Support, only_support: bool = False) -> Predictor:
+        """A Predictor on the same model that also has the labels of a support set; nothing is trained.
+
+        Args:
+            support: a few texts of each new label: pairs of text and label, or Examples. A label is the mean direction of its
+                examples; a word that says what the label is about counts as one of them.
+            only_support: the labels of the support set alone, whatever the model was trained for.
+
+        Raises BundleError for a folder that was exported without states, ConfigError for an ensemble or a head whose logits
+        are no cosines, DataError for a mistake in the support set.
+        """
+        examples = list(support) if isinstance(support, Iterable) and not isinstance(support, str) else support
+        other = copy.copy(self)
+        other._support = SupportClassifier(self._only_model(), examples, only_support)
+        other.labels = other._support.labels
+        other._given = (examples, only_support)
+        return other
+
+    def states(self, texts: Sequence[Union[str, Example]], batch_size: int = 32) -> np.ndarray:
+        """[N, D] float32, a vector of length 1 for each text, whose cosines say which texts the model takes to be alike.
+
+        Raises BundleError for a folder that was exported without states, ConfigError for an ensemble.
+        """
+        if isinstance(texts, str):
+            raise ConfigError("states takes a list of texts; for one text write states([text])")
+        examples = [_example(text, number) for number, text in enumerate(texts, start=1)]
+        return self._only_model().states(examples, _batch_size(batch_size))
 
     def predict_stream(
         self, texts: Iterable[Union[str, Example]], batch_size: int = 32, top_k: int = 1
@@ -182,6 +226,8 @@ class Predictor:
 
     def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray:
         """[N, C] float64, label probabilities in the order of the examples and of `labels`."""
+        if self._support is not None:
+            return self._support.probabilities(examples, batch_size)
         return average([model.probabilities(examples, batch_size) for model in self.models], self._weights)
 
     def explain(
@@ -227,10 +273,15 @@ class Predictor:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its arguments: the process that unpickles it reads the folder, and uses the cores that it has."""
-        return type(self), self._settings
+        return _open, (type(self), self._settings, self._given)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r}, device={self.device!r}, precision={self.precision!r})"
+
+
+def _open(kind: type[Predictor], settings: tuple[Any, ...], given: tuple[Any, ...]) -> Predictor:
+    predictor = kind(*settings)
+    return predictor.with_support(*given) if given else predictor
 
 
 def window_size(batch_size: int) -> int:

@@ -9,14 +9,14 @@ from typing import Any, Optional, Union
 
 from prompt_kit.errors import BundleError, CheckpointError, shown
 from prompt_kit.json_fields import entry
-from prompt_kit.json_file import ANY, OBJECT, TEXT, is_number, list_of, map_of, one_of, whole
+from prompt_kit.json_file import ANY, OBJECT, TEXT, is_number, list_of, map_of, number, one_of, whole
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config.file import METHODS, PromptConfig
 
 TOKENIZER_FILE = "tokenizer.json"
 DEFAULT_PRECISION = "fp32"
-OUTPUT_NAME = "logits"
+OUTPUT_NAME, STATES_NAME = "logits", "states"
 ZERO_SHOT = "zero-shot"
 TASK_TYPES = ("multi-class",)  # --task_type: one label a text. The first further one gives the entry its `since`
 # Share of labels that a precision must keep to be exported, and to be used without asking.
@@ -42,8 +42,13 @@ _AXES = map_of(
 )
 
 
-def graph_axes(template: Template, num_labels: int) -> tuple[dict[str, Axes], dict[str, Axes]]:
-    """({input name: shape}, {output name: shape}) of a bundle's graph; soft_ids only for a template with soft tokens."""
+def graph_axes(
+    template: Template, num_labels: int, states: Optional[int] = None
+) -> tuple[dict[str, Axes], dict[str, Axes]]:
+    """({input name: shape}, {output name: shape}) of a bundle's graph.
+
+    soft_ids only for a template with soft tokens; `states`, the width of the output of that name, None without it.
+    """
     inputs: dict[str, Axes] = {
         "input_ids": ("batch", "length"),
         "token_type_ids": ("batch", "length"),
@@ -51,7 +56,10 @@ def graph_axes(template: Template, num_labels: int) -> tuple[dict[str, Axes], di
     }
     if template.uses_soft:
         inputs["soft_ids"] = ("batch", "length")
-    return inputs, {OUTPUT_NAME: ("batch", num_labels)}
+    outputs: dict[str, Axes] = {OUTPUT_NAME: ("batch", num_labels)}
+    if states is not None:
+        outputs[STATES_NAME] = ("batch", states)
+    return inputs, outputs
 
 
 def is_weight(value: Any) -> bool:
@@ -155,7 +163,9 @@ class BundleConfig(_OneModel):
     base_model  name or folder of the language model that it started from
     mode        what the model's `ModelConfig.mode` was
     inputs      name -> shape of the graph's inputs, all int64: B "batch", L "length", M masks
-    outputs     name -> shape of its output, float32: logits [B, C]
+    outputs     name -> shape of its outputs, float32: logits [B, C], and states [B, D] where it has them
+    states      D of the states, one vector of length 1 a text, by which labels are added; None without them
+    scale       logits a cosine of two states, of a head whose logits are that, with states; else None
     metrics     scores of the model before export, such as {"eval_accuracy": 0.57}; empty if unknown
     parity      precision -> largest difference to the logits of the model before export
     agreement   precision -> {"share": of texts that get fp32's label, "texts": how many were compared}; for int8, and for
@@ -184,6 +194,8 @@ class BundleConfig(_OneModel):
     versions: Mapping[str, str] = entry(_TEXTS, factory=dict, write=dict)
     inputs: Mapping[str, Axes] = entry(_AXES, factory=dict, needed=True, read=_to_axes, write=_from_axes)
     outputs: Mapping[str, Axes] = entry(_AXES, factory=dict, needed=True, read=_to_axes, write=_from_axes)
+    states: Optional[int] = entry(whole(1, 10**6).or_null(), None, since=3)
+    scale: Optional[float] = entry(number(1e-6, 1e6).or_null(), None, since=3)
 
     def __post_init__(self) -> None:
         if DEFAULT_PRECISION not in self.models:
@@ -192,13 +204,18 @@ class BundleConfig(_OneModel):
         for name in (self.tokenizer, *self.models.values(), *self.weights.values()):
             if not _is_file_name(name):
                 raise BundleError(f"file names in a bundle lie in its own folder, got {shown(name)}")
-        expected = graph_axes(self.template, len(self.verbalizer))
+        expected = graph_axes(self.template, len(self.verbalizer), self.states)
         for kind, given, axes in zip(("inputs", "outputs"), (self.inputs, self.outputs), expected):
             if given and dict(given) != axes:
                 raise BundleError(
                     f"{kind}: the template and {len(self.verbalizer)} labels ask for {axes}, got {shown(given, 400)}"
                 )
             object.__setattr__(self, kind, axes)
+
+    @property
+    def has_states(self) -> bool:
+        """Whether the graph has the output `states`."""
+        return self.states is not None
 
     def graph_files(self, precision: str) -> list[str]:
         """Names of the files of one of `models`: the graph, and its weights if they are apart."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -29,7 +29,11 @@ class OnnxRuntimeSession:
         self.outputs = {each.name: each.shape for each in session.get_outputs()}
 
     def run(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        return self.session.run([OUTPUT_NAME], arrays)[0]
+        return self.fetch([OUTPUT_NAME], arrays)[0]
+
+    def fetch(self, names: Sequence[str], arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        outputs: list[np.ndarray] = self.session.run(list(names), arrays)
+        return outputs
 
 
 def open_on_cpu(path: Path, num_threads: int) -> OnnxRuntimeSession:

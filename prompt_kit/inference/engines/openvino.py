@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import queue
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,18 @@ class OpenVinoSession:
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        return self.fetch([OUTPUT_NAME], arrays)[0]
+
+    def fetch(self, names: Sequence[str], arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         try:
             request = self._idle.get_nowait()
         except queue.Empty:
             request = self._compiled.create_infer_request()
         request.infer(dict(arrays), share_inputs=True)
-        logits = request.get_tensor(OUTPUT_NAME).data.copy()  # the request's own memory, which the next call overwrites
+        # the request's own memory, which the next call overwrites
+        outputs = [request.get_tensor(name).data.copy() for name in names]
         self._idle.put(request)
-        return logits
+        return outputs
 
 
 def is_installed() -> bool:

@@ -24,6 +24,9 @@ class Session(Protocol):
     def run(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         """Label logits [B, C] float32 of one batch; raises whatever the engine raises."""
 
+    def fetch(self, names: Sequence[str], arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of these names of one batch; raises whatever the engine raises."""
+
 
 def first_line(error: BaseException) -> str:
     """An engine's message as one line of at most 300 characters."""

@@ -22,7 +22,7 @@ import paddle
 from prompt_kit.atomic import replace_folder
 from prompt_kit.data.lines import PathLike
 from prompt_kit.disk import check_space, writing_to
-from prompt_kit.errors import BundleError, CheckpointError
+from prompt_kit.errors import BundleError, CheckpointError, ConfigError
 from prompt_kit.inference.bundle import bundle_file, load_prompt_tokenizer, read_bundle
 from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
@@ -34,7 +34,7 @@ from prompt_kit.prompt_config import (
     read_prompt_config,
     write_prompt_config,
 )
-from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, TOKENIZER_FILE
+from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, OUTPUT_NAME, STATES_NAME, TOKENIZER_FILE
 from prompt_kit.training.export.bf16 import Bf16, can_compare, compare_bf16
 from prompt_kit.training.export.int8 import to_int8
 from prompt_kit.training.export.model_card import model_card
@@ -45,10 +45,11 @@ from prompt_kit.training.export.parity import (
     TOLERANCE,
     compare_labels,
     largest_difference,
+    largest_difference_of_states,
     probe_batches,
     text_batches,
 )
-from prompt_kit.training.export.static_graph import open_static, run_eager, save_static
+from prompt_kit.training.export.static_graph import Outputs, open_static, run_eager, save_static
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.runtime import require
 from prompt_kit.versions import installed_versions
@@ -85,6 +86,7 @@ def export_bundle(
     int8: Optional[Int8] = None,
     bf16: Optional[Bf16] = None,
     about: Optional[Mapping[str, Any]] = None,
+    states: bool = False,
 ) -> BundleConfig:
     """Export a model in memory, which stays as it is (weights, mode, device), as the folder `output_dir`.
 
@@ -95,6 +97,7 @@ def export_bundle(
         bf16: compare OpenVINO's bf16 with fp32, and on which texts. With `int8` that is done wherever it can be, and
             refuses nothing.
         about: what the model card is to say of the run, as its results files do: scores and texts, data, seed.
+        states: also give the graph the output `states`, which classifying by examples takes (see inference/support.py).
 
     Returns:
         What prompt_config.json now says; `parity` holds the largest differences found.
@@ -103,11 +106,12 @@ def export_bundle(
         BundleError: the exported graph differs from the model by more than 1e-4 (absolute plus relative) or in any best
             label, int8 changes more than 1 % of the labels or bf16 more than 0.5 %, or `output_dir` holds something else
             than an export. Nothing is written then.
+        ConfigError: `states` of a model that has none.
         DataError: a mistake in the data folder of `int8`.
         OutputError: the disk is full, or the folder cannot be written to.
     """
     with _on_cpu():
-        return _export(_copy(model), output_dir, metrics or {}, fp16, int8, bf16, about)
+        return _export(_copy(model), output_dir, metrics or {}, fp16, int8, bf16, about, states)
 
 
 def export_checkpoint(
@@ -116,6 +120,7 @@ def export_checkpoint(
     fp16: bool = True,
     int8: Optional[Int8] = None,
     bf16: Optional[Bf16] = None,
+    states: bool = False,
 ) -> BundleConfig:
     """Export a folder that train.py wrote, or a checkpoint-N in it; its dev score is recorded if it is there.
 
@@ -137,7 +142,7 @@ def export_checkpoint(
         )
     with _on_cpu():
         model, about = PromptModel.from_pretrained(folder), read_results(folder)
-        return _export(model, output_dir, read_metrics(folder), fp16, int8, bf16, about)
+        return _export(model, output_dir, read_metrics(folder), fp16, int8, bf16, about, states)
 
 
 def export_static(
@@ -162,7 +167,7 @@ def export_static(
     config = read_prompt_config(prefix.parent, BundleConfig)
     prompt_tokenizer = load_prompt_tokenizer(prefix.parent, config)
 
-    def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
+    def write_graph(staging: Path, batches: Batches) -> list[Outputs]:
         for path in (graph_file, params_file):
             shutil.copyfile(path, staging / (GRAPH + path.suffix))
         run = open_static(graph_file, params_file, config.inputs)
@@ -201,21 +206,30 @@ def _export(
     int8: Optional[Int8],
     bf16: Optional[Bf16],
     about: Optional[Mapping[str, Any]] = None,
+    states: bool = False,
 ) -> BundleConfig:
     """Export a model that is ours to take apart."""
+    if states and not model.has_states:
+        raise ConfigError(
+            f"states of a model of --method {model.method}: it reads every text with each label's words, so a text has no states "
+            "of its own; train with --method prompt or finetune, or export without states"
+        )
     model.eval()
     prompt_tokenizer = model.prompt_tokenizer
+    width = run_eager(model, probe_batches(prompt_tokenizer)[0], states=True)[1].shape[1] if states else None
     config = BundleConfig(
         prompt=prompt_tokenizer.to_config(),
         verbalizer=model.verbalizer,
         base_model=model.config.base_model,
         mode=model.config.mode,
         metrics=dict(metrics),
+        states=width,
+        scale=model.cosine_scale if states else None,
     )
 
-    def write_graph(staging: Path, batches: Batches) -> list[np.ndarray]:
-        expected = [run_eager(model, batch) for batch in batches]  # before anything in the model is frozen
-        save_static(model, staging / GRAPH, config.inputs)
+    def write_graph(staging: Path, batches: Batches) -> list[Outputs]:
+        expected = [run_eager(model, batch, states) for batch in batches]  # before anything in the model is frozen
+        save_static(model, staging / GRAPH, config.inputs, states)
         return expected
 
     weights = 4 * sum(math.prod(parameter.shape) for parameter in model.parameters())
@@ -226,7 +240,7 @@ def _write(
     output_dir: PathLike,
     config: BundleConfig,
     prompt_tokenizer: PromptTokenizer,
-    write_graph: Callable[[Path, Batches], list[np.ndarray]],
+    write_graph: Callable[[Path, Batches], list[Outputs]],
     weights: int,
     fp16: bool,
     int8: Optional[Int8],
@@ -235,7 +249,7 @@ def _write(
 ) -> BundleConfig:
     """Make the whole folder aside and put it into place.
 
-    `write_graph(staging, batches)` writes the static graph and returns the logits to compare with; `weights` is the size
+    `write_graph(staging, batches)` writes the static graph and returns the outputs to compare with; `weights` is the size
     of its weights in bytes.
     """
     folder = Path(os.path.abspath(output_dir))
@@ -247,7 +261,7 @@ def _write(
     check_space(folder, _size(weights, fp16, int8 is not None))
     with writing_to("cannot export into", folder):
         with replace_folder(folder) as staging:
-            expected = write_graph(staging, batches)
+            expected = dict(zip(config.outputs, zip(*write_graph(staging, batches))))
             graph_file = next(staging / name for name in _GRAPH_FILES if (staging / name).is_file())
             onnx_model = convert(graph_file, staging / "model.pdiparams", config.inputs, config.outputs)
             models, parity, agreement = {}, {}, {}
@@ -292,14 +306,20 @@ def _size(weights: int, fp16: bool, int8: bool) -> int:
     return int(weights * (2 + 0.5 * fp16 + 0.5 * int8)) + _GRAPHS
 
 
-def _check(path: Path, expected: Sequence[np.ndarray], batches: Batches, precision: str) -> float:
+def _check(path: Path, expected: Mapping[str, Sequence[np.ndarray]], batches: Batches, precision: str) -> float:
+    """The largest difference of a logit; BundleError where an output is not the model's."""
     run = open_onnx(path)
     actual = [run(batch) for batch in batches]
-    if precision == "fp32":
-        return largest_difference(expected, actual, TOLERANCE, path.name)
+    tolerance = TOLERANCE if precision == "fp32" else FP16_TOLERANCE
     try:
-        return largest_difference(expected, actual, FP16_TOLERANCE, path.name, near_ties=True)
+        if STATES_NAME in expected:
+            run = open_onnx(path, STATES_NAME)
+            states = [run(batch) for batch in batches]
+            largest_difference_of_states(expected[STATES_NAME], states, tolerance, path.name)
+        return largest_difference(expected[OUTPUT_NAME], actual, tolerance, path.name, near_ties=precision != "fp32")
     except BundleError as error:
+        if precision == "fp32":
+            raise
         raise BundleError(f"{error}; this model does not survive half precision: export with --no_fp16") from error
 
 

@@ -127,8 +127,8 @@ def save_onnx(model: Any, path: Path, weights: str) -> None:
     save_model(model, path)
 
 
-def open_onnx(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """arrays -> logits [B, C], run by onnxruntime on the CPU."""
+def open_onnx(path: Path, output: str = OUTPUT_NAME) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    """arrays -> logits [B, C], or another output, run by onnxruntime on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -141,7 +141,7 @@ def open_onnx(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
 
     def answer(arrays: dict[str, np.ndarray]) -> np.ndarray:
         try:
-            return session.run([OUTPUT_NAME], arrays)[0]
+            return session.run([output], arrays)[0]
         except Exception as error:
             raise BundleError(f"onnxruntime cannot run the exported {path.name}: {last_line(str(error))}") from error
 
@@ -153,8 +153,8 @@ def _name(graph: Any, inputs: Mapping[str, Axes], outputs: Mapping[str, Axes]) -
     found = [value.name for value in graph.input]
     if sorted(found) != sorted(inputs) or len(graph.output) != len(outputs):
         raise BundleError(
-            f"the graph has inputs {found} and {len(graph.output)} output(s); expected {list(inputs)} and one, "
-            f"{', '.join(outputs)}: it was not exported from this template"
+            f"the graph has inputs {found} and {len(graph.output)} output(s); expected {list(inputs)} and "
+            f"{len(outputs)}, {', '.join(outputs)}: it was not exported from this template"
         )
     order = {name: place for place, name in enumerate(inputs)}
     values = sorted(graph.input, key=lambda value: order[value.name])

@@ -78,6 +78,18 @@ def _exact_pieces(prompt_tokenizer: PromptTokenizer) -> list[str]:
     return pieces
 
 
+def largest_difference_of_states(
+    expected: Sequence[np.ndarray], actual: Sequence[np.ndarray], tolerance: float, what: str
+) -> float:
+    """The largest |difference| between two lists of unit states [B, D]; BundleError when it exceeds `tolerance`."""
+    worst = float(np.max([np.abs(wanted - got).max() for wanted, got in zip(expected, actual)]))
+    if not worst <= tolerance:  # as of what is no number
+        raise BundleError(
+            f"{what}: states differ from the model's by {worst:.2g}, more than {tolerance:.2g}; nothing was written"
+        )
+    return worst
+
+
 def largest_difference(
     expected: Sequence[np.ndarray], actual: Sequence[np.ndarray], tolerance: float, what: str, near_ties: bool = False
 ) -> float:

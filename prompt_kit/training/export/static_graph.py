@@ -18,13 +18,15 @@ from prompt_kit.training.export.onnx_graph import last_line, silenced
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.models.soft_prompt import PromptEmbedding
 
+Outputs = tuple[np.ndarray, ...]  # of one batch, in the order in which prompt_config.json declares them
+
 
 class _Frozen(nn.Layer):
     """The model as a function of its inputs alone: the soft prompt's encoder depends on none, so it runs once, here."""
 
-    def __init__(self, model: PromptModel):
+    def __init__(self, model: PromptModel, states: bool):
         super().__init__()
-        self.model = model
+        self.model, self._states = model, states
         self.eval()
         embedding = model.backbone.get_input_embeddings()
         if isinstance(embedding, PromptEmbedding) and model.soft_prompt is not None:
@@ -33,23 +35,27 @@ class _Frozen(nn.Layer):
             embedding._table = lambda: self.soft_table
 
     def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None):
-        return self.model(input_ids, token_type_ids, mask_columns, soft_ids)
+        if not self._states:
+            return self.model(input_ids, token_type_ids, mask_columns, soft_ids)
+        logits, states = self.model(input_ids, token_type_ids, mask_columns, soft_ids, return_mask_states=True)
+        return logits, self.model.unit_states(states)
 
 
-def save_static(model: PromptModel, prefix: Path, inputs: Mapping[str, Axes]) -> None:
-    """Write prefix.json and prefix.pdiparams. The model's soft prompt is a constant afterwards: give a copy."""
+def save_static(model: PromptModel, prefix: Path, inputs: Mapping[str, Axes], states: bool = False) -> None:
+    """Write prefix.json and prefix.pdiparams, with `states` of two outputs. The model's soft prompt is a constant
+    afterwards: give a copy."""
     specs = [
         InputSpec([size if isinstance(size, int) else None for size in shape], "int64", name)
         for name, shape in inputs.items()
     ]
     with silenced():
-        paddle.jit.save(_Frozen(model), str(prefix), input_spec=specs)
+        paddle.jit.save(_Frozen(model, states), str(prefix), input_spec=specs)
 
 
 def open_static(
     model_file: Path, params_file: Path, inputs: Iterable[str]
-) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    """arrays -> logits [B, C] of a static graph (.json or the older .pdmodel), run by Paddle's inference on the CPU.
+) -> Callable[[dict[str, np.ndarray]], Outputs]:
+    """arrays -> what `run_eager` gives, of a static graph (.json or the older .pdmodel), run by Paddle's inference on the CPU.
 
     Raises BundleError when Paddle cannot load it or it has other inputs.
     """
@@ -71,16 +77,20 @@ def open_static(
             f"{model_file} has inputs {names}, but its template asks for {list(inputs)}: not of one export"
         )
 
-    def answer(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    def answer(arrays: dict[str, np.ndarray]) -> Outputs:
         for name in names:
             predictor.get_input_handle(name).copy_from_cpu(np.ascontiguousarray(arrays[name]))
         predictor.run()
-        return predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+        return tuple(predictor.get_output_handle(name).copy_to_cpu() for name in predictor.get_output_names())
 
     return answer
 
 
-def run_eager(model: nn.Layer, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """Logits [B, C] of a model in memory."""
+def run_eager(model: nn.Layer, arrays: dict[str, np.ndarray], states: bool = False) -> Outputs:
+    """(logits [B, C],) of a model in memory, with `states` (logits, unit states [B, D])."""
+    tensors = {name: paddle.to_tensor(array) for name, array in arrays.items()}
     with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy()
+        if not states:
+            return (model(**tensors).numpy(),)
+        logits, found = model(**tensors, return_mask_states=True)
+        return logits.numpy(), model.unit_states(found).numpy()

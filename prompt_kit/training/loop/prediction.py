@@ -23,7 +23,7 @@ def predict_probabilities(model: TextClassifier, examples: Sequence[Example], ba
     for start in range(0, len(order), batch_size):
         places = order[start : start + batch_size]
         arrays = collate([features[place] for place in places], model.tokenizer.pad_id)
-        probabilities[places] = softmax(run_eager(model, arrays))
+        probabilities[places] = softmax(run_eager(model, arrays)[0])
     if training:
         model.train()
     return probabilities

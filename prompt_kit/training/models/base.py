@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Optional
 
 import numpy as np
 import paddle
+import paddle.nn.functional as F
 from paddle import nn
 
 from prompt_kit.atomic import replace_files
@@ -45,6 +46,7 @@ class TextClassifier(nn.Layer):
     """
 
     method: ClassVar[str]
+    has_states: ClassVar[bool] = True  # whether a text has states of its own, which no label word has a part in
     freeze_dropout = False  # keep the language model in evaluation mode while training
 
     @property
@@ -121,6 +123,15 @@ class TextClassifier(nn.Layer):
     def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
         """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""
         return self._kernels.rows(input_ids, mask_columns, token_type_ids=token_type_ids)
+
+    def unit_states(self, states: paddle.Tensor) -> paddle.Tensor:
+        """The encoder's states at the masks [B, M, H] -> [B, D] of length 1: texts whose cosine says how alike they are."""
+        return F.normalize(states.flatten(1), axis=-1)
+
+    @property
+    def cosine_scale(self) -> Optional[float]:
+        """Logits a cosine of `unit_states`, of a head whose label logits are that; None for another head."""
+        return None
 
     def train(self) -> None:
         """Training mode; with `freeze_dropout` the language model stays in evaluation mode, however often this is called."""

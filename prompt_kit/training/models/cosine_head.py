@@ -66,10 +66,13 @@ class CosineHead(nn.Layer):
         """Add `bias` [C] to the label logits, for good."""
         self.bias.set_value(self.bias.numpy() + bias.astype("float32"))
 
+    def embed(self, states: paddle.Tensor) -> paddle.Tensor:
+        """[B, M, E] transformed mask states -> [B, D], centred and of length 1."""
+        return F.normalize(states.reshape([-1, self.weight.shape[1]]) - self.center, axis=-1)
+
     def forward(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, C]."""
-        centred = states.reshape([-1, self.weight.shape[1]]) - self.center
-        cosines = paddle.matmul(F.normalize(centred, axis=-1), F.normalize(self.weight, axis=-1), transpose_y=True)
+        cosines = paddle.matmul(self.embed(states), F.normalize(self.weight, axis=-1), transpose_y=True)
         return self.scale * cosines + self.bias
 
 

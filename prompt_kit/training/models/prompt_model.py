@@ -261,6 +261,15 @@ class PromptModel(TextClassifier):
         """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
         return self._lm_head.transform(states)
 
+    def unit_states(self, states: paddle.Tensor) -> paddle.Tensor:
+        """The encoder's states at the masks [B, M, H] -> [B, M E] of length 1, as the head compares them where it does."""
+        transformed = self.transform(states)
+        return self.head.embed(transformed) if hasattr(self.head, "embed") else super().unit_states(transformed)
+
+    @property
+    def cosine_scale(self) -> Optional[float]:
+        return float(self.head.scale.numpy()[0]) if self.config.head == "cosine" else None
+
     @property
     def starts_from_examples(self) -> bool:
         return self.config.head == "cosine"

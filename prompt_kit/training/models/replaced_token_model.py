@@ -80,6 +80,7 @@ class ReplacedTokenModel(TextClassifier):
     """
 
     method = "rtd"
+    has_states = False
     reads_word_embeddings = True  # of label words, which no example need hold
 
     def __init__(
