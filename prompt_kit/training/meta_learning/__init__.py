@@ -1,0 +1,1 @@
+"""Learning to learn: many small tasks drawn from labelled folders, so that a task of unseen labels takes few examples."""
