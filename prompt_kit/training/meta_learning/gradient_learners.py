@@ -43,6 +43,7 @@ class Adapter:
                 f"fomaml and reptile learn soft tokens, but the template has none: {model.template}; use {{'soft'}} in --prompt"
             )
         model.freeze_language_model()
+        self._soft_prompt = model.soft_prompt
         self.model, self._steps, self._rate = model, steps, rate
         self._log_temperature = paddle.create_parameter(
             [1], "float32", default_initializer=paddle.nn.initializer.Constant(0.0)
@@ -53,7 +54,7 @@ class Adapter:
     @property
     def learned(self) -> list[paddle.Tensor]:
         """The parameters of a `Start`."""
-        return [*self.model.soft_prompt.parameters(), self._log_temperature]
+        return [*self._soft_prompt.parameters(), self._log_temperature]
 
     @property
     def start(self) -> Start:
@@ -66,7 +67,7 @@ class Adapter:
         self.restore(start)
         if self.model.config.head == "cosine":
             self._start_directions(episode)
-        self.model.soft_prompt.train()  # it has no dropout, and in evaluation mode Paddle's LSTM has no backward pass
+        self._soft_prompt.train()  # it has no dropout, and in evaluation mode Paddle's LSTM has no backward pass
         optimizer = paddle.optimizer.Adam(self._rate, beta1=0.0, beta2=_BETA2, parameters=[*self.learned, *self._head])
         for _ in range(self._steps):
             self.loss(features, episode, episode.support).backward()

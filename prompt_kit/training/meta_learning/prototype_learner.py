@@ -32,7 +32,9 @@ class PrototypeLearner:
     def __init__(self, model: PromptModel, steps: int, learning_rate: float, prompt_learning_rate: float):
         self._model = model
         self._log_scale = paddle.create_parameter(
-            [1], "float32", default_initializer=paddle.nn.initializer.Constant(float(np.log(model.cosine_scale)))
+            [1],
+            "float32",
+            default_initializer=paddle.nn.initializer.Constant(float(np.log(model.head.scale.numpy()[0]))),
         )
         prompt = [] if model.soft_prompt is None else list(model.soft_prompt.parameters())
         groups = [{"params": [*prompt, self._log_scale], "learning_rate": prompt_learning_rate / learning_rate}]

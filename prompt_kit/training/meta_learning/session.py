@@ -75,7 +75,7 @@ class Session:
         self._sources = [EpisodeSource(part.labels, str(part.folder / "train.txt")) for part in self.tasks.parts]
         for source in self._sources:
             source.usable(args.size)  # says what is wrong before a model is loaded
-        unseen = None if args.eval_data_dir is None else self._read_unseen()
+        unseen = None if args.eval_data_dir is None else self._read_unseen(args.eval_data_dir)
         self.model = self._build(self.tasks.verbalizer)
         self._features = [self._encode(part) for part in self.tasks.parts]
         self._center()
@@ -168,18 +168,14 @@ class Session:
         number = int(rng.integers(len(self._sources)))
         return self._features[number], self._sources[number].draw(self.args.size, rng)
 
-    def _read_unseen(self) -> Tasks:
+    def _read_unseen(self, folder: str) -> Tasks:
         """The texts to evaluate on, of labels that are not trained on."""
-        tasks, left = without_labels_of(
-            read_tasks([self.args.eval_data_dir], ("train", "dev", "test")), self.tasks.verbalizer
-        )
+        tasks, left = without_labels_of(read_tasks([folder], ("train", "dev", "test")), self.tasks.verbalizer)
         if left:
             logger.info("evaluation leaves out the labels that training has: %s", ", ".join(left))
         if len(tasks.parts) > 1:
-            raise DataError(
-                f"--eval_data_dir {self.args.eval_data_dir}: expected one data folder, found {len(tasks.parts)}"
-            )
-        EpisodeSource(tasks.parts[0].labels, f"--eval_data_dir {self.args.eval_data_dir}").usable(self._sizes()[-1])
+            raise DataError(f"--eval_data_dir {folder}: expected one data folder, found {len(tasks.parts)}")
+        EpisodeSource(tasks.parts[0].labels, f"--eval_data_dir {folder}").usable(self._sizes()[-1])
         return tasks
 
     def _sizes(self) -> list[Size]:
@@ -192,7 +188,8 @@ class Session:
         def episodes(size: Size) -> Iterator[Episode]:
             return draw_many(source, size, self.args.eval_episodes, _EVALUATION_SEED)
 
-        if adapter is None:
+        learner = self.learner
+        if adapter is None or isinstance(learner, PrototypeLearner):
 
             def by_centroids() -> Accuracies:
                 states = self._unit_states(features)
@@ -209,7 +206,7 @@ class Session:
 
         def by_adapting() -> Accuracies:
             return {
-                f"{size.shots}-shot": [asked.accuracy(self.learner.start, features, one) for one in episodes(size)]
+                f"{size.shots}-shot": [asked.accuracy(learner.start, features, one) for one in episodes(size)]
                 for size in self._sizes()
             }
 
