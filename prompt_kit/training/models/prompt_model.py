@@ -238,9 +238,15 @@ class PromptModel(TextClassifier):
     def leave_one_out(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> np.ndarray:
         """[N] bool: which of N labelled texts a cosine head that is started from the others gets right; texts without
         labels take no part."""
+        return self.leave_one_out_cosines(features, labels, batch_size).argmax(axis=1) == labels
+
+    def leave_one_out_cosines(
+        self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32
+    ) -> np.ndarray:
+        """[N, C] cosines of N labelled texts to the directions of a cosine head that is started from the others."""
         states = self.mask_states(features, batch_size)
         examples = unit(states - center_of(states, self._texts))
-        return leave_one_out(self._word_directions()[0], examples, labels).argmax(axis=1) == labels
+        return leave_one_out(self._word_directions()[0], examples, labels)
 
     def _start(self, examples: np.ndarray, labels: np.ndarray) -> None:
         """Start the cosine head from words, examples [N, D] and the texts that are remembered."""

@@ -87,7 +87,7 @@ def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
         (["--methods", "ensemble", "prompt"], "needs the models of prompt-plain, prompt-hard, prompt-words"),
         (
             ["--methods", "student-more", *fewshot.FIVE],
-            "student-more needs --unlabeled_file with the texts to learn from",
+            "student-more needs --unlabeled_file, which it learns from",
         ),
         (["--data_dir", "nowhere"], "--data_dir nowhere: no train.txt there"),
     ],
