@@ -15,6 +15,7 @@ examples:
   python export.py
   python export.py --resume_from_checkpoint checkpoints/checkpoint-60 --output_dir exported
   python export.py --int8 --data_dir data/tnews
+  python export.py --resume_from_checkpoint news reviews --output_dir both     (tasks on one frozen language model)
   python export.py --check bf16 --data_dir data/tnews     (does OpenVINO's bfloat16 keep the labels?)
   python export.py --model_path_prefix checkpoints/export/model     (convert a static graph again)
 """
@@ -25,15 +26,21 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
     from prompt_kit.training.export.bf16 import Bf16
     from prompt_kit.training.export.exporter import Int8, export_checkpoint, export_static
 
-    int8 = Int8(args.data_dir, args.force) if args.int8 else None
-    bf16 = Bf16(args.data_dir, args.force) if args.check == "bf16" else None
+    if len(args.resume_from_checkpoint) > 1 or args.task_names:
+        _export_tasks(args, prog)
+        return
+    (folder,) = args.resume_from_checkpoint
+    data_dir = args.data_dir[0] if args.data_dir else ""
+    int8 = Int8(data_dir, args.force) if args.int8 else None
+    bf16 = Bf16(data_dir, args.force) if args.check == "bf16" else None
     if args.model_path_prefix:
         output_dir = args.output_dir or os.path.dirname(os.path.abspath(args.model_path_prefix))
         config = export_static(args.model_path_prefix, output_dir, not args.no_fp16, int8, bf16)
     else:
-        output_dir = args.output_dir or os.path.join(args.resume_from_checkpoint, "export")
+        output_dir = args.output_dir or os.path.join(folder, "export")
+        base = args.model_name_or_path
         config = export_checkpoint(
-            args.resume_from_checkpoint, output_dir, not args.no_fp16, int8, bf16, args.with_states
+            folder, output_dir, not args.no_fp16, int8, bf16, states=args.with_states, base_model=base
         )
     exact = {name: value for name, value in config.parity.items() if name not in config.agreement}
     rounded = {"fp16": " (half precision)"}
@@ -49,21 +56,59 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
     )
 
 
+def _export_tasks(args: argparse.Namespace, prog: str) -> None:
+    """Several folders into one, which share a language model."""
+    from prompt_kit.inference.tasks import task_file
+    from prompt_kit.training.export.exporter import Int8
+    from prompt_kit.training.export.task_exporter import export_tasks
+
+    folders = args.resume_from_checkpoint
+    if args.output_dir is None:
+        raise ConfigError("several tasks go into a folder of their own; give --output_dir")
+    if args.check or args.with_states:
+        flag = f"--check {args.check}" if args.check else "--with_states"
+        raise ConfigError(f"{flag} is for a folder of one task; leave it out")
+    if args.int8 and len(args.data_dir) != len(folders):
+        raise ConfigError(
+            f"--int8 of {len(folders)} tasks needs texts of each; give --data_dir as many folders, in the order of the tasks"
+        )
+    int8 = [Int8(data_dir, args.force) for data_dir in args.data_dir] if args.int8 else None
+    base = args.model_name_or_path
+    config = export_tasks(folders, args.output_dir, args.task_names, not args.no_fp16, int8, base)
+    sizes = {name: os.path.getsize(os.path.join(args.output_dir, task_file(name))) for name in config.tasks}
+    worst = max(one.parity["fp32"] for one in config.tasks.values())
+    kept = [
+        f"; {config.models[name]} gives {found['share']:.2%} of a task's texts or more the same label"
+        for name, found in config.agreement.items()
+    ]
+    listed = ", ".join(f"{name} ({size / 1000:.0f} KB)" for name, size in sizes.items())
+    print(
+        f"{prog}: wrote {args.output_dir}, one language model with the tasks {listed}; every best label agrees with Paddle, "
+        f"largest difference of a logit: {worst:.1e}{''.join(kept)}",
+        file=sys.stderr,
+    )
+
+
 def build_parser(prog: str = "export.py") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("python export.py", typed(prog)))
-    parser.add_argument("--resume_from_checkpoint", metavar="FOLDER",
-        help="the training folder, or a checkpoint-N in it (default: ./checkpoints)")  # fmt: skip
+    parser.add_argument("--resume_from_checkpoint", metavar="FOLDER", nargs="+",
+        help="the training folder, or a checkpoint-N in it (default: ./checkpoints); several that --freeze_plm trained on one "
+        "language model: a folder that serves them all")  # fmt: skip
+    parser.add_argument("--task_names", metavar="NAME", nargs="+",
+        help="what the tasks of several folders are called (default: as the folders)")  # fmt: skip
     parser.add_argument("--output_dir", metavar="FOLDER",
         help="the exported folder (default: export in the training folder, or the static graph's folder)")  # fmt: skip
     parser.add_argument("--model_path_prefix", metavar="PREFIX",
         help="convert PREFIX.json and PREFIX.pdiparams, with prompt_config.json and tokenizer.json beside them")  # fmt: skip
+    parser.add_argument("--model_name_or_path", metavar="NAME",
+        help="of a folder that --save_prompt_only wrote: its language model, if it is not where it was")  # fmt: skip
     parser.add_argument("--no_fp16", action="store_true", help="leave out model_fp16.onnx")
     parser.add_argument("--with_states", action="store_true",
         help="give the graph an output more, by which infer.py --support_file adds labels from examples")  # fmt: skip
     parser.add_argument("--int8", action="store_true",
         help="also write model_int8.onnx, for CPUs: faster, and refused if it changes more than 1 %% of the labels")  # fmt: skip
-    parser.add_argument("--data_dir", metavar="FOLDER",
-        help="for --int8 and --check: compare on its dev.txt, and test.txt and data.txt if there")  # fmt: skip
+    parser.add_argument("--data_dir", metavar="FOLDER", nargs="+",
+        help="for --int8 and --check: compare on its dev.txt, and test.txt and data.txt if there; one a task")  # fmt: skip
     parser.add_argument("--check", choices=("bf16",),
         help="compare OpenVINO's bfloat16 with fp32: refused if it changes more than 0.5 %% of the labels")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="write the folder whatever int8 or bf16 changes")
@@ -72,8 +117,9 @@ def build_parser(prog: str = "export.py") -> ArgumentParser:
 
 def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Namespace:
     args = build_parser(prog).parse_args(argv)
-    for name in ("resume_from_checkpoint", "output_dir", "model_path_prefix", "data_dir"):
-        if getattr(args, name) == "":
+    for name in ("resume_from_checkpoint", "output_dir", "model_path_prefix", "data_dir", "model_name_or_path"):
+        value = getattr(args, name)
+        if value == "" or (isinstance(value, list) and "" in value):
             raise ConfigError(f"--{name} '' names nothing; give a path, or drop --{name}")
     if args.int8 and not args.data_dir:
         raise ConfigError("--int8 needs texts to be compared on; add --data_dir data/tnews, the folder with dev.txt")
@@ -88,5 +134,7 @@ def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Na
         )
     if args.model_path_prefix and args.resume_from_checkpoint:
         raise ConfigError("--model_path_prefix and --resume_from_checkpoint are both given; give one of them")
-    args.resume_from_checkpoint = args.resume_from_checkpoint or "./checkpoints"
+    args.resume_from_checkpoint = args.resume_from_checkpoint or ["./checkpoints"]
+    if len(args.data_dir or ()) > 1 and len(args.resume_from_checkpoint) == 1:
+        raise ConfigError(f"--data_dir names {len(args.data_dir)} folders, but there is one task; give one")
     return args

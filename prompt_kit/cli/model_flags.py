@@ -10,6 +10,7 @@ def add_model_flags(parser: argparse.ArgumentParser, precision: str, about_preci
     add = parser.add_argument
     add("--model_path_prefix", default="./checkpoints/export/model", metavar="PATH",
         help="the exported folder, or PaddleNLP's prefix folder/model (default: %(default)s)")  # fmt: skip
+    add("--task", metavar="NAME", help="of a folder that serves several tasks: which")
     add("--max_seq_length", type=int, metavar="N", help="shorter than the exported model's, for speed")
     add_hardware_flags(parser, precision, about_precision)
 

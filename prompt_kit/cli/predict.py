@@ -243,7 +243,9 @@ def load(args: argparse.Namespace) -> Predictor:
         precision="fp16" if args.use_fp16 else args.precision,
         max_seq_length=args.max_seq_length,
         engine=args.engine,
+        task=args.task,
     )
+    predictor.check_task()
     asked_for_cpu = args.precision in ("int8", "bf16") or args.engine == "openvino"
     if args.device == "auto" and predictor.device == "cpu" and not asked_for_cpu:
         note(

@@ -52,10 +52,14 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit serve") -
     with listener:
         predictors = {}
         for name, folder in folders.items():
-            predictors[name] = Predictor(folder, device=args.device, device_id=args.device_id, num_threads=args.num_threads,
-                                         precision=args.precision, engine=args.engine)  # fmt: skip
-            one = predictors[name]
-            note(prog, f"model {name}: {len(one.labels)} labels, {one.device}, {one.precision} ({one.folder})")
+            opened = Predictor(folder, device=args.device, device_id=args.device_id, num_threads=args.num_threads,
+                               precision=args.precision, engine=args.engine)  # fmt: skip
+            # the tasks of a folder are models of their own to a client, and one language model in memory
+            parts = {f"{name}.{task}": opened.for_task(task) for task in opened.tasks} or {name: opened}
+            for served, one in parts.items():
+                check_name(served)
+                predictors[served] = one
+                note(prog, f"model {served}: {len(one.labels)} labels, {one.device}, {one.precision} ({one.folder})")
         host, port = listener.getsockname()[:2]
         note(prog, f"http://{f'[{host}]' if ':' in host else host}:{port} (Ctrl-C or SIGTERM stops)")
         if not is_loopback(listener):

@@ -18,7 +18,15 @@ import numpy as np
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import BundleError, shown
 from prompt_kit.inference.bundle import bundle_folder, read_bundle
-from prompt_kit.prompt_config import CONFIG_FILE, BundleConfig, EnsembleConfig, PromptConfig, read_prompt_config
+from prompt_kit.inference.tasks import check_task_files
+from prompt_kit.prompt_config import (
+    CONFIG_FILE,
+    BundleConfig,
+    EnsembleConfig,
+    PromptConfig,
+    TasksConfig,
+    read_prompt_config,
+)
 
 
 @dataclass(frozen=True)
@@ -30,15 +38,18 @@ class Part:
     weight: float = 1.0
 
 
-def read_models(path: PathLike) -> tuple[Union[BundleConfig, EnsembleConfig], list[Part]]:
-    """What an exported folder says, and the models in it: one, or those of an ensemble.
+def read_models(path: PathLike) -> tuple[Union[BundleConfig, EnsembleConfig, TasksConfig], list[Part]]:
+    """What an exported folder says, and the models in it: one, those of an ensemble, or one a task.
 
     Raises BundleError, one line with the path: as `read_bundle`, for the folder or one of its members, or when a member
     has other labels than the ensemble.
     """
     folder = bundle_folder(path)
-    kinds: tuple[type[PromptConfig], ...] = (BundleConfig, EnsembleConfig)
+    kinds: tuple[type[PromptConfig], ...] = (BundleConfig, EnsembleConfig, TasksConfig)
     ensemble = read_prompt_config(folder, *kinds)
+    if isinstance(ensemble, TasksConfig):
+        check_task_files(folder, ensemble)
+        return ensemble, [Part(folder, config) for config in ensemble.tasks.values()]
     if not isinstance(ensemble, EnsembleConfig):
         config = read_bundle(folder)
         return config, [Part(folder, config)]

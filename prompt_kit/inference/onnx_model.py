@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -108,9 +108,13 @@ class OnnxModel:
     def _fetch(self, features: Sequence[Features], names: Sequence[str]) -> list[np.ndarray]:
         arrays = collate(features, self.prompt_tokenizer.tokenizer.pad_id)
         try:
-            return self._session.fetch(names, arrays)
+            return self._session.fetch(names, self._feed(arrays))
         except Exception as error:  # the engines' exceptions have no base class of their own
             raise BundleError(f"{self.path} fails on this batch: {first_line(error)}") from error
+
+    def _feed(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """What the graph is given for the arrays of one batch."""
+        return arrays
 
     def _start(self, device: str, precision: str, engine: str) -> None:
         """Open the session; from here on `engine`, `device` and `precision` say what is really used."""

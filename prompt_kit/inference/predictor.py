@@ -29,7 +29,9 @@ from prompt_kit.inference.ensemble import average, read_models
 from prompt_kit.inference.explanation import Explanation, explain
 from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.inference.support import Support, SupportClassifier
+from prompt_kit.inference.task_model import TaskModel
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
+from prompt_kit.prompt_config import TasksConfig
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,9 @@ class Predictor:
     max_seq_length  shorter than the bundle's, for speed; None: the bundle's
     engine          "onnxruntime"; "openvino", for CPUs; or "auto": on a CPU whichever was measured to be faster with
                     what is installed (see engines.choice), on a GPU onnxruntime
+    task            of a folder of several tasks: which; None: each call names its own, and there are no `labels`
+
+    `tasks` are the names of the tasks that share the folder, () for every other one.
 
     Raises BundleError for a bundle that is missing, incomplete or damaged, ConfigError for arguments out of range, and
     DependencyError when the engine is absent or device="gpu" is not available. Threads may share it. It can be pickled, as its
@@ -81,6 +86,7 @@ class Predictor:
         precision: str = "auto",
         max_seq_length: Optional[int] = None,
         engine: str = "auto",
+        task: Optional[str] = None,
     ):
         _check_choice("device", device, DEVICES)
         _check_choice("engine", engine, ENGINES)
@@ -103,18 +109,25 @@ class Predictor:
                 f"max_seq_length {max_seq_length} exceeds the exported model's {longest}: "
                 f"use {longest} or less, or train and export with a longer one"
             )
-        self.labels = self.config.labels
+        self.tasks = tuple(self.config.tasks) if isinstance(self.config, TasksConfig) else ()
+        self.task: Optional[str] = None
+        self.labels: tuple[str, ...] = () if isinstance(self.config, TasksConfig) else self.config.labels
         self._support: Optional[SupportClassifier] = None
         self._given: tuple[Any, ...] = ()  # to `with_support`
         self.device_id = device_id
         self.num_threads = physical_cores() if num_threads is None else num_threads
-        self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length, engine)
+        self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length, engine, task)
         self._weights = [part.weight for part in parts]
         self.models: list[OnnxModel] = []
         for part in parts:
             length = part.config.max_seq_length
             shorter = length if max_seq_length is None else min(length, max_seq_length)
-            model = OnnxModel(part.folder, part.config, device, device_id, self.num_threads, precision, shorter, engine)
+            options = (device, device_id, self.num_threads, precision, shorter, engine)
+            if isinstance(self.config, TasksConfig):
+                beside = self.models[0] if self.models else None
+                model: OnnxModel = TaskModel(self.config, self.tasks[len(self.models)], beside, part.folder, *options)
+            else:
+                model = OnnxModel(part.folder, part.config, *options)
             device = model.device  # what the first one can use holds for all, and is found out once
             self.models.append(model)
         self.device = device
@@ -122,6 +135,33 @@ class Predictor:
         self.engine = "+".join(dict.fromkeys(model.engine for model in self.models))
         for notice in dict.fromkeys(notice for model in self.models for notice in model.notices):
             logger.warning(notice)
+        if task is not None:
+            self._choose_task(task)
+
+    def for_task(self, task: str) -> Predictor:
+        """A Predictor of one task of the folder; both share the language model in memory. ConfigError for another name."""
+        other = copy.copy(self)
+        other._choose_task(task)
+        return other
+
+    def _choose_task(self, task: str) -> None:
+        if not isinstance(self.config, TasksConfig):
+            served = f"serves task {self.task}" if self.task else "is of one task"
+            raise ConfigError(f"task {shown(task)}: {self.folder} {served}, so none is to be named; leave task out")
+        if task not in self.tasks:
+            raise ConfigError(f"task {shown(task)}: {self.folder} serves {', '.join(self.tasks)}; name one of these")
+        self.models = [self.models[self.tasks.index(task)]]
+        self.task, self._weights = task, [1.0]
+        self.config = self.config.tasks[task]
+        self.labels = self.config.labels
+        self._settings = (*self._settings[:-1], task)
+
+    def check_task(self) -> None:
+        """Raise ConfigError where the folder serves several tasks and none is chosen."""
+        if isinstance(self.config, TasksConfig):
+            raise ConfigError(
+                f"{self.folder} serves the tasks {', '.join(self.tasks)}: name one, --task NAME, or task= in Python"
+            )
 
     def predict(
         self,
@@ -130,14 +170,17 @@ class Predictor:
         top_k: int = 1,
         support: Optional[Support] = None,
         only_support: bool = False,
+        task: Optional[str] = None,
     ) -> list[Prediction]:
         """Predictions in the order of the texts; an Example for a template that reads text_b too.
 
-        With `support`, as the Predictor that `with_support` gives.
+        With `support`, as the Predictor that `with_support` gives; with `task`, of a folder of several, as that of `for_task`.
         Raises DataError, which names the place from 1, for an empty text and for what is no text.
         """
         if isinstance(texts, str):
             raise ConfigError("predict takes a list of texts; for one text write predict([text])")
+        if task is not None:
+            return self.for_task(task).predict(texts, batch_size, top_k, support, only_support)
         if support is not None:
             return self.with_support(support, only_support).predict(texts, batch_size, top_k)
         if only_support:
@@ -180,6 +223,7 @@ class Predictor:
         Texts are read ahead 64 batches at a time and sorted by length among these; with batch_size 1 none are, so
         each text is answered as it comes. What is wrong with a text is raised after the answers of those before it.
         """
+        self.check_task()
         batch_size = _batch_size(batch_size)  # a mistake surfaces at this call, not at the first text
         top_k = _check_number("top_k", top_k, 1)
         if not isinstance(texts, Iterable):
@@ -226,6 +270,7 @@ class Predictor:
 
     def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray:
         """[N, C] float64, label probabilities in the order of the examples and of `labels`."""
+        self.check_task()
         if self._support is not None:
             return self._support.probabilities(examples, batch_size)
         return average([model.probabilities(examples, batch_size) for model in self.models], self._weights)
@@ -251,6 +296,7 @@ class Predictor:
         batch_size: int = 32,
     ) -> Iterator[Explanation]:
         """Explanations one by one, in the order of the texts, in bounded memory."""
+        self.check_task()
         _check_number("batch_size", batch_size, 1)
         tokenizers = [model.prompt_tokenizer for model in self.models]
         return explain(partial(self.probabilities, batch_size=batch_size), tokenizers, self.labels, texts, top_k, label)
@@ -265,6 +311,7 @@ class Predictor:
         return self._only_model().logits(features)
 
     def _only_model(self) -> OnnxModel:
+        self.check_task()
         if len(self.models) > 1:
             raise ConfigError(
                 f"{self.folder} holds {len(self.models)} models: use predictor.models, or probabilities()"

@@ -18,7 +18,7 @@ import numpy as np
 
 from prompt_kit.errors import ConfigError, DataError, TemplateError, shown
 from prompt_kit.prompt.long_texts import encode_ends
-from prompt_kit.prompt.template import Mask, Sep, Soft, Template, Text, merge_soft
+from prompt_kit.prompt.template import Mask, Prefix, Sep, Soft, Template, Text, merge_soft
 
 if TYPE_CHECKING:
     from prompt_kit.data.dataset import Example
@@ -130,6 +130,7 @@ class PromptTokenizer:
         self.num_masks = template.num_masks
         self.uses_soft = template.uses_soft
         self._soft_tokens: list[SoftToken] = []
+        self.prefix_tokens = () if template.prefix is None else tuple(self._learnable(template.prefix))
         self._pieces = self._build_pieces()
         self._slots = [piece for piece in self._pieces if isinstance(piece, _Slot)]
         self.num_prompt_tokens = sum(len(piece.ids) for piece in self._pieces if isinstance(piece, _Fixed))
@@ -138,6 +139,8 @@ class PromptTokenizer:
                 f"the prompt alone takes {self.num_prompt_tokens} tokens with [CLS] and [SEP], which leaves no room "
                 f"for a text in max_seq_length {max_seq_length}: raise it, or use a shorter prompt than {template}"
             )
+
+    # prefix_tokens: the P tokens of the deep prompt, whose keys and values no sequence holds
 
     @property
     def soft_tokens(self) -> tuple[SoftToken, ...]:
@@ -227,6 +230,8 @@ class PromptTokenizer:
                 fixed.add([tokenizer.mask_id] * segment.length, token_type)
             elif isinstance(segment, Sep):
                 fixed.add([tokenizer.sep_id], token_type)
+            elif isinstance(segment, Prefix):
+                continue  # it has no place in the sequence
             elif isinstance(segment, Soft):
                 if segment.soft_id is None:
                     numbers = self._number_soft(segment)
@@ -247,15 +252,20 @@ class PromptTokenizer:
         return _Slot(segment.field, token_type, mode, self.first_max_length if first else self.other_max_length)
 
     def _number_soft(self, segment: Soft) -> list[int]:
-        """New soft tokens for the segment -> their numbers. Beyond its words they start from none, as in PaddleNLP."""
+        """New soft tokens for the segment -> their numbers."""
+        first = len(self._soft_tokens) + 1
+        tokens = self._learnable(segment)
+        self._soft_tokens += tokens
+        return list(range(first, first + len(tokens)))
+
+    def _learnable(self, segment: Union[Soft, Prefix]) -> list[SoftToken]:
+        """One for each token of the segment's words. Beyond its words they start from none, as in PaddleNLP."""
         starts: list[Optional[int]] = [] if segment.text is None else list(self._tokens_of(segment.text))
         length = segment.length or max(1, len(starts))
         if length < len(starts):
             logger.warning("length %d is ignored, its words have %d tokens: %s", length, len(starts), segment)
         starts += [None] * (length - len(starts))
-        first = len(self._soft_tokens) + 1
-        self._soft_tokens += [SoftToken(start, segment.encoder, segment.hidden_size) for start in starts]
-        return list(range(first, first + len(starts)))
+        return [SoftToken(start, segment.encoder, segment.hidden_size) for start in starts]
 
     def _tokens_of(self, words: str) -> list[int]:
         ids = self.tokenizer.encode(words)

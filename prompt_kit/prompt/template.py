@@ -12,11 +12,13 @@ own (prompt_kit/prompt/template_parser.py). The parts:
     {'soft_id': 1}                  the same vectors wherever the id stands; one of the places may say what they
                                     are: {'soft': '主题是', 'soft_id': 1}
     {'sep'}                         [SEP]
+    {'prefix': '主题是'}             a deep prompt: learnable keys and values that every layer attends to, one of each for
+                                    a token of the words, or `length`; the first part, and the only one of its kind
 
-Soft parts take `encoder` ('lstm', 'mlp') and `hidden_size`; parts with the same encoder share it. Every part takes
-`token_type` (0 or 1), which holds for the parts after it too, and `add_space`, which is accepted and changes nothing:
-the tokenizers here ignore white space at the edge of a part. {'prefix'}, {'options'} and `position` are recognised
-and refused: the model counts positions 0, 1, 2, … itself.
+Soft parts and the prefix take `encoder` ('lstm', 'mlp') and `hidden_size`; soft parts with the same encoder share it.
+Every part takes `token_type` (0 or 1), which holds for the parts after it too, and `add_space`, which is accepted and
+changes nothing: the tokenizers here ignore white space at the edge of a part. {'options'} and `position` are recognised
+and refused: the model counts positions 0, 1, 2, … itself, and the prefix takes none.
 """
 
 from __future__ import annotations
@@ -28,9 +30,20 @@ from typing import Any, Optional, Union
 
 from prompt_kit.errors import TemplateError
 from prompt_kit.prompt.template_parser import BareText, Block, Entry, parse_parts, template_error
-from prompt_kit.prompt.template_segments import Hard, Mask, Segment, SegmentError, Sep, Soft, Text, literal, merge_soft
+from prompt_kit.prompt.template_segments import (
+    Hard,
+    Mask,
+    Prefix,
+    Segment,
+    SegmentError,
+    Sep,
+    Soft,
+    Text,
+    literal,
+    merge_soft,
+)
 
-__all__ = ["Hard", "Mask", "Segment", "SegmentError", "Sep", "Soft", "Template", "Text", "merge_soft"]
+__all__ = ["Hard", "Mask", "Prefix", "Segment", "SegmentError", "Sep", "Soft", "Template", "Text", "merge_soft"]
 
 KEYWORDS = ("text", "hard", "mask", "soft", "soft_id", "sep", "prefix", "options")
 _COMMON = ("token_type", "truncate", "position", "add_space")
@@ -60,6 +73,9 @@ class Template:
             raise SegmentError("the template has no text, expected {'text': 'text_a'} in it")
         if not self.num_masks and not all(isinstance(segment, (Text, Sep)) for segment in self.segments):
             raise SegmentError("the template has no mask, expected {'mask'} in it")
+        for index, segment in enumerate(self.segments):
+            if isinstance(segment, Prefix) and index:
+                raise SegmentError("{'prefix'} must be the first part, and there can be only one", segment=index)
         merge_soft(self.segments)
 
     @classmethod
@@ -126,9 +142,11 @@ class Template:
         return cls((Text("text_a"), soft, Mask(num_masks)))
 
     def without_encoders(self) -> Template:
-        """The same template with soft tokens that pass through no encoder."""
+        """The same template with soft tokens and a prefix that pass through no encoder."""
         whole = merge_soft(self.segments)
-        plain = (replace(one, encoder=None, hidden_size=None) if isinstance(one, Soft) else one for one in whole)
+        plain = (
+            replace(one, encoder=None, hidden_size=None) if isinstance(one, (Soft, Prefix)) else one for one in whole
+        )
         return Template(tuple(plain))
 
     def with_fixed_words(self) -> Template:
@@ -159,6 +177,12 @@ class Template:
         return tuple(dict.fromkeys(segment.field for segment in self.segments if isinstance(segment, Text)))
 
     @property
+    def prefix(self) -> Optional[Prefix]:
+        """The deep prompt, if there is one."""
+        first = self.segments[0]
+        return first if isinstance(first, Prefix) else None
+
+    @property
     def uses_soft(self) -> bool:
         return any(isinstance(segment, Soft) for segment in self.segments)
 
@@ -169,7 +193,7 @@ def _segment(source: str, block: Block) -> Segment:
     for entry in block.entries:
         if entry.key != keyword:
             _check_attribute(source, keyword, entry)
-    if keyword in ("prefix", "options"):
+    if keyword == "options":
         raise template_error(source, block.at, f"{{'{keyword}'}} is not supported yet")
     # None means the default
     given: dict[str, Any] = {entry.key: entry.value for entry in block.entries if entry.value is not None}
@@ -193,6 +217,8 @@ def _segment(source: str, block: Block) -> Segment:
             raise SegmentError("'duplicate' is for {'soft'} without words, use 'length'", "duplicate")
         length = given["duplicate"]
     soft_id, encoder, hidden_size = given.get("soft_id"), given.get("encoder"), given.get("hidden_size")
+    if keyword == "prefix":
+        return Prefix(words, length, encoder, hidden_size, token_type)
     return Soft(given.get("soft"), soft_id, length, encoder, hidden_size, token_type)
 
 
@@ -216,7 +242,7 @@ def _check_attribute(source: str, keyword: str, entry: Entry) -> None:
         raise template_error(source, entry.at, message)
     if entry.bare:
         raise template_error(source, entry.at, f"'{entry.key}' needs a value, expected '{entry.key}': …")
-    if entry.key == "position" and keyword not in ("prefix", "options"):
+    if entry.key == "position" and keyword != "options":
         raise template_error(source, entry.at, "'position' is not supported yet, positions count 0, 1, 2, …")
 
 

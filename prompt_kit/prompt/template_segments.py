@@ -136,7 +136,33 @@ class Soft(_Segment):
         return {**first, **{key: getattr(self, key) for key in ("soft_id", "length", "encoder", "hidden_size")}}
 
 
-Segment = Union[Text, Hard, Mask, Soft, Sep]
+@dataclass(frozen=True)
+class Prefix(_Segment):
+    """Learnable keys and values of every layer's attention: one of each for a token of `text`, `length` if that is more."""
+
+    text: Optional[str] = None
+    length: Optional[int] = None
+    encoder: Optional[str] = None
+    hidden_size: Optional[int] = None
+    token_type: Optional[int] = None
+    keyword: ClassVar[str] = "prefix"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.text is not None:
+            _check_words("prefix", self.text)
+        for key in ("length", "hidden_size"):
+            if getattr(self, key) is not None:
+                _check_count(key, getattr(self, key))
+        _check(self.encoder in (None, *ENCODERS), "encoder", "'lstm', 'mlp' or None", self.encoder)
+        if self.hidden_size is not None and self.encoder is None:
+            raise SegmentError("'hidden_size' needs an 'encoder' beside it", "hidden_size")
+
+    def _entries(self) -> dict[str, Value]:
+        return {"prefix": self.text, **{key: getattr(self, key) for key in ("length", "encoder", "hidden_size")}}
+
+
+Segment = Union[Text, Hard, Mask, Soft, Sep, Prefix]
 
 
 def merge_soft(segments: Iterable[Segment]) -> tuple[Segment, ...]:

@@ -220,6 +220,10 @@ class Tokenizer:
         backend.no_truncation()
         return cls(backend, path)
 
+    def is_same(self, other: Tokenizer) -> bool:
+        """Whether both cut every text alike."""
+        return bool(self._backend.to_str() == other._backend.to_str())
+
     @property
     def vocab_size(self) -> int:
         """V: one more than the highest id."""

@@ -20,7 +20,7 @@ from prompt_kit.json_file import ANY, check_object, read_object, whole, write_js
 
 CONFIG_FILE = "prompt_config.json"
 METHODS = ("prompt", "finetune", "rtd")  # --method
-KINDS = ("model", "bundle", "ensemble")
+KINDS = ("model", "bundle", "ensemble", "task_set")
 
 Config = TypeVar("Config", bound="PromptConfig")
 
@@ -133,6 +133,8 @@ def _not_expected(kind: str, expected: type[PromptConfig]) -> str:
         return "this is an exported folder; expected the training folder that it was made from"
     if kind == "model":
         return "this is a training folder, not an exported one: run python export.py on it first"
+    if kind == "task_set":
+        return "this folder serves several tasks on one language model, expected one model: export the task by itself"
     return "this folder is an ensemble of several models, expected one model: name a folder in it"
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
 from prompt_kit.errors import BundleError, CheckpointError, shown
 from prompt_kit.json_fields import entry
-from prompt_kit.json_file import ANY, OBJECT, TEXT, is_number, list_of, map_of, number, one_of, whole
+from prompt_kit.json_file import ANY, OBJECT, TEXT, Shape, is_number, list_of, map_of, number, one_of, whole
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config.file import METHODS, PromptConfig
@@ -22,6 +23,8 @@ TASK_TYPES = ("multi-class",)  # --task_type: one label a text. The first furthe
 # Share of labels that a precision must keep to be exported, and to be used without asking.
 LEAST_AGREEMENT = {"int8": 0.99, "bf16": 0.995}
 EXPORT_AGAIN = "export it with: python export.py --resume_from_checkpoint CHECKPOINT"
+
+SHA256 = Shape("64 hex digits", lambda value: isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value)))
 
 Axes = tuple[Union[int, str], ...]  # of a tensor: numbers, and the names of dimensions that are free
 
@@ -124,6 +127,7 @@ class ModelConfig(_OneModel):
     prompt       `PromptTokenizer.to_config()`: the template and the lengths
     verbalizer   the labels, in the order of the logits, with their words
     calibration  a bias [C] of the label logits, None without calibration
+    base_sha256  of the language model's weights, where the folder holds a prompt without them; else None
     """
 
     kind = "model"
@@ -141,6 +145,7 @@ class ModelConfig(_OneModel):
     calibration: Optional[tuple[float, ...]] = entry(
         _NUMBERS.or_null(), None, read=lambda value: value and tuple(value), write=lambda value: value and list(value)
     )
+    base_sha256: Optional[str] = entry(SHA256.or_null(), None, since=3)
     task_type: str = entry(one_of(*TASK_TYPES), TASK_TYPES[0])
     versions: Mapping[str, str] = entry(_TEXTS, factory=dict, write=dict)
 

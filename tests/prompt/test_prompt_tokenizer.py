@@ -184,6 +184,13 @@ def test_soft_words_start_from_their_tokens():
     assert (tokenizer.num_prompt_tokens, tokenizer.num_masks, tokenizer.uses_soft) == (6, 1, True)
 
 
+def test_a_prefix_has_no_place_in_the_sequence():
+    plain, deep = build("{'text': 'text_a'}{'mask'}"), build("{'prefix': 'xy', 'length': 3}{'text': 'text_a'}{'mask'}")
+    assert deep.encode(Example("ab")) == plain.encode(Example("ab"))
+    assert deep.prefix_tokens == (SoftToken(120), SoftToken(121), SoftToken(None))
+    assert (deep.num_prompt_tokens, deep.uses_soft, plain.prefix_tokens) == (plain.num_prompt_tokens, False, ())
+
+
 def test_soft_without_words_looks_unknown_and_never_like_padding():
     tokenizer = build("{'soft', 'length': 2}{'text': 'text_a'}{'soft'}{'mask'}")
     features = tokenizer.encode(Example("a"))

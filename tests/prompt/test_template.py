@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from prompt_kit.errors import TemplateError
-from prompt_kit.prompt.template import Hard, Mask, Sep, Soft, Template, Text
+from prompt_kit.prompt.template import Hard, Mask, Prefix, Sep, Soft, Template, Text
 
 TEXT, MASK = Text("text_a"), Mask()
 
@@ -36,6 +36,13 @@ TEXT, MASK = Text("text_a"), Mask()
             "{'soft_id': 7}{'text': 'text_a'}{'soft': '是', 'soft_id': 7, 'encoder': 'lstm', 'hidden_size': 8}{'mask'}",
             (Soft(soft_id=7), TEXT, Soft("是", 7, None, "lstm", 8), MASK),
         ),
+        ("{'prefix'}{'text': 'text_a'}{'mask'}", (Prefix(), TEXT, MASK)),
+        ("{'prefix': None, 'length': 24}{'text': 'text_a'}{'mask'}", (Prefix(length=24), TEXT, MASK)),
+        (
+            "{'prefix': '主题', 'encoder': 'mlp', 'hidden_size': 32}{'soft': '是'}{'text': 'text_a'}{'mask'}",
+            (Prefix("主题", None, "mlp", 32), Soft("是"), TEXT, MASK),
+        ),
+        ("{'prefix': '主题', 'token_type': 1}{'text': 'text_a'}{'mask'}", (Prefix("主题", token_type=1), TEXT, MASK)),
         # Content: the other quote, escapes, full-width marks, braces and what looks like code.
         ("""{'text': 'text_a'}{'hard': "it's"}{'mask'}""", (TEXT, Hard("it's"), MASK)),
         (r"{'text': 'text_a'}{'hard': 'it\'s \\ \n\u4e2d'}{'mask'}", (TEXT, Hard("it's \\ \n中"), MASK)),
@@ -169,7 +176,32 @@ ERRORS = [
     ("{'text': 'text_a'}{'mask'}{'sep': ", "'x'}", "'sep' takes no value, got 'x'"),
     # not supported yet
     ("{'text': 'text_a'}", "{'options': 'choices', 'add_prompt': '[OPT]'}", "{'options'} is not supported yet"),
-    ("", "{'prefix': None, 'length': 4}{'text': 'text_a'}{'mask'}", "{'prefix'} is not supported yet"),
+    (
+        "{'prefix', ",
+        "'position': 0}{'text': 'text_a'}{'mask'}",
+        "'position' is not supported yet, positions count 0, 1, 2, …",
+    ),
+    # the prefix
+    ("{'text': 'text_a'}", "{'prefix'}{'mask'}", "{'prefix'} must be the first part, and there can be only one"),
+    (
+        "{'prefix'}",
+        "{'prefix'}{'text': 'text_a'}{'mask'}",
+        "{'prefix'} must be the first part, and there can be only one",
+    ),
+    ("{'prefix': ", "' '}{'text': 'text_a'}{'mask'}", "'prefix' must be a string with words in it, got ' '"),
+    ("{'prefix', 'length': ", "0}{'text': 'text_a'}{'mask'}", "'length' must be a whole number of 1 or more, got 0"),
+    (
+        "{'prefix', 'encoder': ",
+        "'gru'}{'text': 'text_a'}{'mask'}",
+        "'encoder' must be 'lstm', 'mlp' or None, got 'gru'",
+    ),
+    ("{'prefix', 'hidden_size': ", "8}{'text': 'text_a'}{'mask'}", "'hidden_size' needs an 'encoder' beside it"),
+    (
+        "{'prefix': '主题', ",
+        "'soft_id': 1}{'text': 'text_a'}{'mask'}",
+        "two keywords in one part, 'prefix' and 'soft_id'",
+    ),
+    ("{'prefix'}{'text': 'text_a'}", "", "the template has no mask, expected {'mask'} in it"),
     (
         "{'text': 'text_a', ",
         "'position': 0}{'mask'}",

@@ -43,9 +43,10 @@ def parameters(layer: nn.TransformerEncoderLayer) -> list:
 
 
 def can_be_packed(layer: nn.Layer) -> bool:
-    """Whether it is what _Layer computes: Paddle's post-norm layer with GELU or ReLU and a bias everywhere."""
+    """Whether it is what _Layer computes: Paddle's post-norm layer with GELU or ReLU, a bias everywhere and no prefix."""
     return (
         type(layer) is nn.TransformerEncoderLayer
+        and type(layer.self_attn) is nn.MultiHeadAttention
         and not layer.normalize_before
         and layer.activation in (F.gelu, F.relu)
         and all(parameter is not None for parameter in parameters(layer))

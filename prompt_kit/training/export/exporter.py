@@ -24,12 +24,14 @@ from prompt_kit.data.lines import PathLike
 from prompt_kit.disk import check_space, writing_to
 from prompt_kit.errors import BundleError, CheckpointError, ConfigError
 from prompt_kit.inference.bundle import bundle_file, load_prompt_tokenizer, read_bundle
+from prompt_kit.inference.tasks import TASK_FILE
 from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt_config import (
     CONFIG_FILE,
     BundleConfig,
     EnsembleConfig,
+    TasksConfig,
     kind_of,
     read_prompt_config,
     write_prompt_config,
@@ -62,7 +64,7 @@ _GRAPHS = 3 * 10**6  # bytes, at most, of all that is not weights
 _PAIR = ("fp32", "int8")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
 _BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
-_EXPORTED = (BundleConfig.kind, EnsembleConfig.kind)
+_EXPORTED = (BundleConfig.kind, EnsembleConfig.kind, TasksConfig.kind)
 
 Batches = Sequence[dict[str, np.ndarray]]
 
@@ -110,7 +112,7 @@ def export_bundle(
         DataError: a mistake in the data folder of `int8`.
         OutputError: the disk is full, or the folder cannot be written to.
     """
-    with _on_cpu():
+    with on_cpu():
         return _export(_copy(model), output_dir, metrics or {}, fp16, int8, bf16, about, states)
 
 
@@ -121,17 +123,31 @@ def export_checkpoint(
     int8: Optional[Int8] = None,
     bf16: Optional[Bf16] = None,
     states: bool = False,
+    base_model: Optional[str] = None,
 ) -> BundleConfig:
     """Export a folder that train.py wrote, or a checkpoint-N in it; its dev score is recorded if it is there.
 
+    Args:
+        base_model: of a prompt alone, see `TextClassifier.from_pretrained`; the others are those of `export_bundle`.
+
     Raises CheckpointError when the folder is not there or not a training folder, else as `export_bundle`.
+    """
+    check_export(output_dir)
+    with on_cpu():
+        model, about = open_checkpoint(folder, base_model), read_results(folder)
+        return _export(model, output_dir, read_metrics(folder), fp16, int8, bf16, about, states)
+
+
+def open_checkpoint(folder: PathLike, base_model: Optional[str] = None) -> PromptModel:
+    """The model in a folder that train.py wrote, or in a checkpoint-N in it.
+
+    Raises CheckpointError when the folder is not there or not a training folder, or its prompt does not fit `base_model`.
     """
     folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
         raise CheckpointError(
             f"no such folder: {folder}; expected the --output_dir of train.py, or a checkpoint-N in it"
         )
-    check_export(output_dir)
     if kind_of(folder) in _EXPORTED:
         raise CheckpointError(f"{folder} is an exported folder; expected the training folder that it was made from")
     if not (folder / CONFIG_FILE).is_file():
@@ -140,9 +156,7 @@ def export_checkpoint(
         raise CheckpointError(
             f"{folder / CONFIG_FILE} is missing, so the folder is not a finished training run: {hint}"
         )
-    with _on_cpu():
-        model, about = PromptModel.from_pretrained(folder), read_results(folder)
-        return _export(model, output_dir, read_metrics(folder), fp16, int8, bf16, about, states)
+    return PromptModel.from_pretrained(folder, base_model)
 
 
 def export_static(
@@ -173,7 +187,7 @@ def export_static(
         run = open_static(graph_file, params_file, config.inputs)
         return [run(batch) for batch in batches]
 
-    with _on_cpu():
+    with on_cpu():
         weights = params_file.stat().st_size
         return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8, bf16)
 
@@ -253,12 +267,12 @@ def _write(
     of its weights in bytes.
     """
     folder = Path(os.path.abspath(output_dir))
-    others = _check_output_folder(folder)
+    others = check_output_folder(folder)
     folder = folder.resolve()  # a link stays a link
     batches = probe_batches(prompt_tokenizer)
     asked = int8 or bf16
     texts = [] if asked is None else text_batches(asked.data_dir, config.verbalizer, prompt_tokenizer)
-    check_space(folder, _size(weights, fp16, int8 is not None))
+    check_space(folder, export_size(weights, fp16, int8 is not None))
     with writing_to("cannot export into", folder):
         with replace_folder(folder) as staging:
             expected = dict(zip(config.outputs, zip(*write_graph(staging, batches))))
@@ -279,7 +293,7 @@ def _write(
                     parity["int8"], agreement["int8"] = _compare(staging, texts)
                     if agreement["int8"]["share"] >= LEAST_AGREEMENT["int8"]:
                         break
-                _check_agreement(agreement["int8"], int8)
+                check_agreement(agreement["int8"], int8)
                 models["int8"] = path.name
             if texts and (bf16 is not None or can_compare()):
                 agreement["bf16"] = compare_bf16(staging / ONNX_FILES["fp32"], texts)
@@ -294,11 +308,11 @@ def _write(
             (staging / "README.md").write_text(model_card(config, about), encoding="utf-8")
             read_bundle(staging)  # what was written can be read
             for path in others:
-                _copy_entry(path, staging)
+                copy_entry(path, staging)
     return config
 
 
-def _size(weights: int, fp16: bool, int8: bool) -> int:
+def export_size(weights: int, fp16: bool, int8: bool) -> int:
     """About how many bytes an export is whose static graph has weights of `weights` bytes: graph, model.onnx, the others.
 
     Paddle and its converter are told nothing of a full disk: one ends the process, the other blames the graph.
@@ -330,7 +344,7 @@ def _compare(folder: Path, texts: Batches) -> tuple[float, dict[str, float]]:
     return difference, {"share": share, "texts": sum(map(len, wanted))}
 
 
-def _check_agreement(found: dict[str, float], int8: Int8) -> None:
+def check_agreement(found: dict[str, float], int8: Int8) -> None:
     least = LEAST_AGREEMENT["int8"]
     if found["share"] < least and not int8.force:
         raise BundleError(
@@ -340,7 +354,7 @@ def _check_agreement(found: dict[str, float], int8: Int8) -> None:
 
 
 @contextlib.contextmanager
-def _on_cpu() -> Iterator[None]:
+def on_cpu() -> Iterator[None]:
     """Work on the CPU in float32 (a GPU's TF32 is not within 1e-4), and leave device and random state as they were."""
     device, state = paddle.get_device(), paddle.get_rng_state("cpu")
     paddle.set_device("cpu")
@@ -368,7 +382,7 @@ def check_export(folder: PathLike) -> None:
     """
     for module in ("paddle2onnx", "onnx", "onnxruntime"):
         require(module)
-    _check_output_folder(Path(os.path.abspath(folder)))
+    check_output_folder(Path(os.path.abspath(folder)))
 
 
 def is_export(folder: PathLike) -> bool:
@@ -379,30 +393,30 @@ def is_export(folder: PathLike) -> bool:
     if kind_of(folder) in _EXPORTED:
         return True
     try:
-        return not _check_output_folder(folder)
+        return not check_output_folder(folder)
     except BundleError:
         return False
 
 
-def _check_output_folder(folder: Path) -> list[Path]:
+def check_output_folder(folder: Path) -> list[Path]:
     """Entries of `folder` that an export must keep. BundleError when it holds something else than an export."""
     if not folder.exists():
         return []
     if not folder.is_dir():
         raise BundleError(f"{folder} is a file; expected a folder for the export")
     entries = sorted(folder.iterdir())
-    names = {path.name for path in entries}
+    names = {path.name for path in entries if not TASK_FILE.fullmatch(path.name)}
     left_by_export = names <= _BUNDLE_FILES and names & {*_GRAPH_FILES, *ONNX_FILES.values()}
-    if entries and not left_by_export and kind_of(folder) != BundleConfig.kind:
+    if entries and not left_by_export and kind_of(folder) not in (BundleConfig.kind, TasksConfig.kind):
         shown = ", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")
         raise BundleError(
             f"{folder} is not empty and not an exported folder (it has {shown}); give an --output_dir that is new, empty or "
             "an earlier export"
         )
-    return [path for path in entries if path.name not in _BUNDLE_FILES]
+    return [path for path in entries if path.name not in _BUNDLE_FILES and not TASK_FILE.fullmatch(path.name)]
 
 
-def _copy_entry(path: Path, folder: Path) -> None:
+def copy_entry(path: Path, folder: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.copytree(path, folder / path.name, symlinks=True)
     else:

@@ -22,7 +22,7 @@ Outputs = tuple[np.ndarray, ...]  # of one batch, in the order in which prompt_c
 
 
 class _Frozen(nn.Layer):
-    """The model as a function of its inputs alone: the soft prompt's encoder depends on none, so it runs once, here."""
+    """The model as a function of its inputs alone: the prompt's encoders depend on none, so they run once, here."""
 
     def __init__(self, model: PromptModel, states: bool):
         super().__init__()
@@ -33,6 +33,12 @@ class _Frozen(nn.Layer):
             with paddle.no_grad():
                 self.register_buffer("soft_table", model.soft_prompt().detach())
             embedding._table = lambda: self.soft_table
+        if model.prefix is not None:
+            with paddle.no_grad():
+                keys, values = model.prefix()
+            self.register_buffer("prefix_keys", keys.detach())
+            self.register_buffer("prefix_values", values.detach())
+            model.prefix.source = lambda: (self.prefix_keys, self.prefix_values)
 
     def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None):
         if not self._states:
@@ -42,7 +48,7 @@ class _Frozen(nn.Layer):
 
 
 def save_static(model: PromptModel, prefix: Path, inputs: Mapping[str, Axes], states: bool = False) -> None:
-    """Write prefix.json and prefix.pdiparams, with `states` of two outputs. The model's soft prompt is a constant
+    """Write prefix.json and prefix.pdiparams, with `states` of two outputs. The model's soft prompt and prefix are constants
     afterwards: give a copy."""
     specs = [
         InputSpec([size if isinstance(size, int) else None for size in shape], "int64", name)

@@ -235,7 +235,14 @@ class PromptTrainingArguments(TrainingArguments):
     pseudo_label_threshold: float = _flag(0.9, "lowest probability, with confidence", "self")
     freeze_plm: bool = _flag(False, "train prompt and head only", "train")
     freeze_dropout: bool = _flag(False, "also turn the language model's dropout off (implies --freeze_plm)", "train")
-    save_plm: bool = _flag(False, "accepted as in PaddleNLP; the whole model is always saved", "train")
+    save_prompt_only: bool = _flag(
+        False,
+        "leave the language model out of what is saved: prompt and head alone, which need it to be loaded; with --freeze_plm",
+        "train",
+    )
+    save_plm: bool = _flag(
+        False, "accepted as in PaddleNLP; the whole model is saved, but for --save_prompt_only", "train"
+    )
     verbose: bool = _flag(False, "show PaddleNLP's own log too", "train")
     evaluation_strategy: str = _flag("epoch", "no, steps or epoch", "trainer")
     logging_strategy: str = _flag("epoch", "no, steps or epoch", "trainer")

@@ -25,7 +25,7 @@ from prompt_kit.training.loop.run_card import write_card
 from prompt_kit.training.loop.run_record import adopt_settings
 from prompt_kit.training.loop.run_report import reported, write_run_report
 from prompt_kit.training.loop.trainer import PromptTrainer
-from prompt_kit.training.models.base import TextClassifier
+from prompt_kit.training.models.base import WEIGHTS_FILE, TextClassifier, is_prompt_only
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
 from prompt_kit.training.models.finetune_model import FineTuneModel
 from prompt_kit.training.models.prompt_model import PromptModel
@@ -98,7 +98,15 @@ def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Datase
             logger.info(
                 "no dev.txt to say when training helps no more: the head is started from train.txt, and that is all"
             )
+    if trainer.model.saves_prompt_only:
+        trainer.model.fold_encoders()  # checkpoints have them, to train on with
     trainer.save_model()
+    if trainer.model.saves_prompt_only and args.should_save:
+        size = (Path(args.output_dir) / WEIGHTS_FILE).stat().st_size
+        logger.info(
+            "saved: prompt and head alone, %.0f KB; they need the language model %s",
+            size / 1000, trainer.model.config.base_model,
+        )  # fmt: skip
     return metrics
 
 
@@ -124,6 +132,8 @@ def prepare(
     """Model and data of the asked steps, and what the results record of them."""
     if args.do_train and args.resume_from_checkpoint is not None:
         adopt_settings(_checkpoint(args, args.resume_from_checkpoint), args, given)
+    if args.save_prompt_only:
+        _check_prompt_only(args)
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)
@@ -143,6 +153,8 @@ def prepare(
             data_args, args, verbalizer, model_args.calibrate or reads_texts, starts_well
         )  # before the model, which may be large and far away
         model = start_model(model_args, verbalizer, dataset, args.do_train, reads_texts)
+    if args.save_prompt_only:
+        model.save_prompt_only(model_args.trust_pickle)
     report_texts(model.prompt_tokenizer, dataset)
     if data_args.augment or data_args.augmented_file is not None:
         plain = len(dataset.train or ())
@@ -178,6 +190,18 @@ def prepare(
     return model, dataset, info
 
 
+def _check_prompt_only(args: PromptTrainingArguments) -> None:
+    """Refuse `--save_prompt_only` where the language model must be saved, or nothing is."""
+    if not args.do_train:
+        raise ConfigError("--save_prompt_only is about what --do_train saves; add --do_train, or drop it")
+    if not args.freeze_plm:
+        raise ConfigError(
+            "--save_prompt_only leaves the language model out of what is saved, so it must stay as it is; add --freeze_plm"
+        )
+    if args.unlabeled_file is not None:
+        raise ConfigError("--save_prompt_only is not for self-training; drop it, or --unlabeled_file")
+
+
 def _augment(dataset: Dataset, model: TextClassifier, model_args, data_args, args) -> Dataset:
     return augment(
         dataset,
@@ -206,9 +230,10 @@ def _take_prompt(model: TextClassifier, folder: str) -> None:
     taken = init_prompt(model, folder)
     labels = ", ".join(ours if ours == theirs else f"{ours} ({theirs} there)" for ours, theirs in taken.labels)
     logger.info(
-        "prompt from %s: %d soft tokens%s",
+        "prompt from %s: %d soft tokens%s%s",
         folder,
         taken.soft_tokens,
+        f", a prefix of {taken.prefix_tokens}" if taken.prefix_tokens else "",
         f", and the head's rows of {labels}" if labels else "",
     )
 
@@ -298,7 +323,8 @@ def _label_file(data_args: DataArguments) -> Path:
 
 def _load_checkpoint(model_args, data_args, args, given: frozenset[str]) -> TextClassifier:
     folder = _checkpoint(args, args.resume_from_checkpoint) if args.do_train else Path(args.resume_from_checkpoint)
-    model = PromptModel.from_pretrained(folder)
+    base = model_args.model_name_or_path if is_prompt_only(folder) else None
+    model = PromptModel.from_pretrained(folder, base, model_args.trust_pickle)
     logger.info("model: %s (trained from %s)", folder, model.config.base_model)
     _check_agrees(model, model_args, data_args, given, folder)
     return model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Optional
 
@@ -21,9 +22,11 @@ from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig, read_prompt_config, write_prompt_config
 from prompt_kit.training.cpu.kernels import CPUKernels
-from prompt_kit.training.models.backbone import longest_input, read_tokenizer
+from prompt_kit.training.models.backbone import Backbone, longest_input, read_tokenizer
+from prompt_kit.training.models.frozen_base import check_frozen, open_base
 from prompt_kit.training.models.frozen_norms import correct_frozen_norms, restore_norms
 from prompt_kit.training.models.model_config import check_size, read_config
+from prompt_kit.training.models.prefix import add_prefix
 from prompt_kit.training.models.weights import load_safetensors, save_safetensors
 from prompt_kit.training.runtime import quiet
 from prompt_kit.versions import installed_versions
@@ -79,6 +82,9 @@ class TextClassifier(nn.Layer):
         if getattr(self._encoder, "pooler", None) is not None:  # takes no part in the label logits
             _stop(self._encoder.pooler.parameters())
         self._frozen: list = []
+        self._base_hash: Optional[str] = None  # of the language model, where folders are written without it
+        # before the kernels, which are not for layers with a prefix
+        self.prefix = add_prefix(self._encoder, prompt_tokenizer, longest_input(backbone))
         self._kernels = CPUKernels(self._encoder, backbone.config.pad_token_id)
         self._kernels.speed_up_dropout(backbone)
 
@@ -106,7 +112,7 @@ class TextClassifier(nn.Layer):
         return template
 
     def added_layers(self) -> list:
-        """The layers that are no part of the language model."""
+        """The layers that are no part of the language model, beside the prefix."""
         raise NotImplementedError
 
     def start_from_examples(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> None:
@@ -122,7 +128,14 @@ class TextClassifier(nn.Layer):
 
     def encode_rows(self, input_ids, token_type_ids, mask_columns) -> paddle.Tensor:
         """The encoder's states [B, M, H] at mask_columns [B, M]; the other rows of its last layer are not computed."""
-        return self._kernels.rows(input_ids, mask_columns, token_type_ids=token_type_ids)
+        if self.prefix is not None:
+            self.prefix.begin()
+        try:
+            rows = self._kernels.rows(input_ids, mask_columns, token_type_ids=token_type_ids)
+        finally:
+            if self.prefix is not None:
+                self.prefix.end()
+        return rows
 
     def unit_states(self, states: paddle.Tensor) -> paddle.Tensor:
         """The encoder's states at the masks [B, M, H] -> [B, D] of length 1: texts whose cosine says how alike they are."""
@@ -144,8 +157,9 @@ class TextClassifier(nn.Layer):
         return [p for p in self.backbone.parameters() if not p.stop_gradient]
 
     def prompt_parameters(self) -> list:
-        """Trainable parameters of what was added to it: the soft prompt, its encoder and the head."""
-        return [p for layer in self.added_layers() for p in layer.parameters() if not p.stop_gradient]
+        """Trainable parameters of what was added to it: the prefix, the soft prompt, their encoders and the head."""
+        layers = [*([] if self.prefix is None else [self.prefix]), *self.added_layers()]
+        return [p for layer in layers for p in layer.parameters() if not p.stop_gradient]
 
     def unfreeze_language_model(self) -> None:
         """Undo `freeze_language_model`."""
@@ -162,7 +176,7 @@ class TextClassifier(nn.Layer):
         if not self.prompt_parameters():
             raise ConfigError(
                 "--freeze_plm leaves nothing to train: the template has no soft token and the verbalizer is manual; "
-                "use --verbalizer soft or a {'soft'} template, or drop --freeze_plm"
+                "use --verbalizer soft or a {'soft'} or {'prefix'} template, or drop --freeze_plm"
             )
 
     def _check_sizes(self) -> None:
@@ -181,16 +195,42 @@ class TextClassifier(nn.Layer):
 
     # -- folders ------------------------------------------------------------------------------------------------------
 
-    def save_pretrained(self, folder) -> None:
-        """Write the whole model into `folder`: weights (safetensors), configurations and tokenizer.
+    @property
+    def saves_prompt_only(self) -> bool:
+        """Whether `save_pretrained` leaves the language model out."""
+        return self._base_hash is not None
 
+    def save_prompt_only(self, trust_pickle: bool = False) -> None:
+        """From here on have `save_pretrained` leave out the language model, which must be as it was loaded.
+
+        Raises ConfigError where it is not: a folder without it could not be loaded again.
+        """
+        if self._base_hash is None:
+            self._base_hash = check_frozen(
+                self.backbone, self.config.base_model, lambda name: self.load_base(name, trust_pickle)
+            )
+
+    def save_pretrained(self, folder) -> None:
+        """Write the model into `folder`: weights (safetensors), configurations and tokenizer.
+
+        After `save_prompt_only` that is prompt and head alone, with the name and the hash of the language model.
         Files are written aside and then renamed, so a kill leaves the old files or the new ones.
         """
         with replace_files(Path(folder)) as staging:
-            save_safetensors(self._unique_state(), staging / WEIGHTS_FILE)
-            self.tokenizer.save(staging / "tokenizer.json")
-            write_json(staging / "config.json", plain_config(self.backbone))
+            save_safetensors(self._state_of(self.saves_prompt_only), staging / WEIGHTS_FILE)
+            if not self.saves_prompt_only:
+                self.tokenizer.save(staging / "tokenizer.json")
+                write_json(staging / "config.json", plain_config(self.backbone))
             write_prompt_config(staging, self.to_config())
+
+    def fold_encoders(self) -> None:
+        """Put what the encoders of soft tokens and prefix make of these in their place: the predictions stay the same,
+        and the template names no encoder any more."""
+        for layer in (self.prefix, getattr(self, "soft_prompt", None)):
+            if layer is not None:
+                layer.fold()
+        config = {**self.prompt_tokenizer.to_config(), "template": str(self.template.without_encoders())}
+        self.prompt_tokenizer = PromptTokenizer.from_config(config, self.tokenizer)
 
     def to_config(self) -> ModelConfig:
         """What prompt_config.json of a training folder holds."""
@@ -198,6 +238,7 @@ class TextClassifier(nn.Layer):
             method=self.method,
             mode=self.config.mode,
             base_model=self.config.base_model,
+            base_sha256=self._base_hash,
             head=self.config.head,
             prompt=self.prompt_tokenizer.to_config(),
             verbalizer=self.verbalizer,
@@ -206,27 +247,42 @@ class TextClassifier(nn.Layer):
         )
 
     @classmethod
-    def from_pretrained(cls, folder) -> TextClassifier:
-        """Load a folder that `save_pretrained` (or train.py) wrote; needs nothing outside the folder, unpickles nothing.
+    def from_pretrained(cls, folder, base_model: Optional[str] = None, trust_pickle: bool = False) -> TextClassifier:
+        """Load a folder that `save_pretrained` (or train.py) wrote; unpickles nothing.
+
+        Needs nothing outside the folder, unless it holds a prompt alone; then it needs its language model, and writes
+        prompts alone again.
+
+        Args:
+            base_model: folder or name of the language model of a prompt alone; None: the recorded one.
+            trust_pickle: see load_backbone; for the language model of a prompt alone.
 
         Returns a PromptModel, a FineTuneModel or a ReplacedTokenModel, whichever the folder holds.
 
         Raises:
-            CheckpointError: the folder is missing, incomplete or of another format.
+            CheckpointError: the folder is missing, incomplete or of another format, or a prompt alone of another language
+                model.
         """
         folder = Path(folder)
         config = read_prompt_config(folder, ModelConfig)
-        missing = [name for name in (WEIGHTS_FILE, "config.json", "tokenizer.json") if not (folder / name).is_file()]
+        whole = config.base_sha256 is None
+        needed = (WEIGHTS_FILE, "config.json", "tokenizer.json") if whole else (WEIGHTS_FILE,)
+        missing = [name for name in needed if not (folder / name).is_file()]
         if missing:
             raise CheckpointError(
                 f"{folder.absolute()} is incomplete, {', '.join(missing)} missing; copy the folder again, all its files"
             )
         kind = _KINDS[config.method]
-        tokenizer = read_tokenizer(folder)
-        backbone_config = read_config(folder)
-        check_size(backbone_config, folder.absolute(), [WEIGHTS_FILE])
-        model_class, config_class = kind.backbone_classes(backbone_config, str(folder))
-        backbone = _build(model_class, config_class, backbone_config, folder)
+        if whole:
+            tokenizer = read_tokenizer(folder)
+            backbone_config = read_config(folder)
+            check_size(backbone_config, folder.absolute(), [WEIGHTS_FILE])
+            model_class, config_class = kind.backbone_classes(backbone_config, str(folder))
+            backbone = _build(model_class, config_class, backbone_config, folder)
+        else:
+            base = open_base(config, folder, base_model, lambda name: kind.load_base(name, trust_pickle))
+            tokenizer, backbone = base.tokenizer, base.model
+            config = replace(config, base_model=base.name)
         model = kind(
             backbone,
             PromptTokenizer.from_config(config.prompt, tokenizer),
@@ -234,8 +290,15 @@ class TextClassifier(nn.Layer):
             kind.read_model_config(config),
         )
         model.load_weights(folder)
+        if not whole:
+            model._base_hash = config.base_sha256
         model.eval()
         return model
+
+    @staticmethod
+    def load_base(name: str, trust_pickle: bool = False) -> Backbone:
+        """The language model of that name, as this kind of model is built on it. Raises ConfigError."""
+        raise NotImplementedError
 
     @staticmethod
     def backbone_classes(backbone_config: dict, where: str) -> tuple:
@@ -248,12 +311,24 @@ class TextClassifier(nn.Layer):
         raise NotImplementedError
 
     def load_weights(self, folder) -> None:
-        """Replace all weights by those in `folder`; every one must be there, in its shape."""
-        load_safetensors(self._unique_state(), Path(folder) / WEIGHTS_FILE)
+        """Replace all weights by those in `folder`, which may hold a prompt alone; every one must be there, in its shape."""
+        prompt_only = is_prompt_only(Path(folder))
+        load_safetensors(self._state_of(prompt_only), Path(folder) / WEIGHTS_FILE)
+
+    def _state_of(self, prompt_only: bool) -> dict:
+        state = self._unique_state()
+        if not prompt_only:
+            return state
+        return {name: parameter for name, parameter in state.items() if not name.startswith("backbone.")}
 
     def _unique_state(self) -> dict:
         """Name -> parameter; tied weights once, buffers that can be derived not at all."""
         return dict(self.named_parameters())
+
+
+def is_prompt_only(folder: Path) -> bool:
+    """Whether a training folder holds a prompt without its language model. Raises as `read_prompt_config`."""
+    return read_prompt_config(folder, ModelConfig).base_sha256 is not None
 
 
 def _build(model_class: type[Any], config_class: type[Any], config: dict, folder: Path) -> nn.Layer:

@@ -23,6 +23,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from prompt_kit.training.models.heads import HeadArrays
+
 SCALE = 12.0  # logits a cosine, where no example says better: a softmax over cosines themselves is never certain
 _SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 WORD_EXAMPLES = 3.0  # examples that the words of a label are worth: see docs/methods.md for what it was chosen by
@@ -65,6 +67,12 @@ class CosineHead(nn.Layer):
     def shift(self, bias: np.ndarray) -> None:
         """Add `bias` [C] to the label logits, for good."""
         self.bias.set_value(self.bias.numpy() + bias.astype("float32"))
+
+    def arrays(self) -> HeadArrays:
+        """The same as arrays."""
+        directions = (self.scale * F.normalize(self.weight, axis=-1)).detach().numpy().T
+        bias, center = self.bias.numpy(), self.center.numpy()
+        return HeadArrays(np.zeros_like(directions), bias, center, np.ascontiguousarray(directions))
 
     def embed(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, D], centred and of length 1."""

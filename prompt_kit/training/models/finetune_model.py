@@ -14,7 +14,7 @@ from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
-from prompt_kit.training.models.backbone import architecture_name, encoder_classes, load_backbone
+from prompt_kit.training.models.backbone import Backbone, architecture_name, encoder_classes, load_backbone
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.heads import LinearHead
 
@@ -120,6 +120,10 @@ class FineTuneModel(TextClassifier):
     @staticmethod
     def backbone_classes(backbone_config: dict, where: str) -> tuple:
         return encoder_classes(architecture_name(backbone_config), where)
+
+    @staticmethod
+    def load_base(name: str, trust_pickle: bool = False) -> Backbone:
+        return load_backbone(name, encoder=True, trust_pickle=trust_pickle)
 
     @staticmethod
     def read_model_config(config: ModelConfig) -> FineTuneConfig:

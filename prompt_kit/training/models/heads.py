@@ -17,6 +17,28 @@ HEADS = ("cosine", "soft", "manual", "prototype")
 
 
 @dataclass(frozen=True)
+class HeadArrays:
+    """What any head here computes, as arrays: of x, the mask states [B, D] side by side, D = M E, the label logits
+
+        x weight + bias + unit(x - center) directions
+
+    weight, directions: [D, C]; bias: [C]; center: [D]; all float32.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    center: np.ndarray
+    directions: np.ndarray
+
+    @classmethod
+    def linear(cls, rows: paddle.Tensor, bias: paddle.Tensor) -> HeadArrays:
+        """Of rows [M, C, E] and bias [C]."""
+        masks, labels, width = rows.shape
+        weight = rows.detach().transpose([0, 2, 1]).reshape([masks * width, labels]).numpy()
+        return cls(weight, bias.detach().numpy(), np.zeros(len(weight), "float32"), np.zeros_like(weight))
+
+
+@dataclass(frozen=True)
 class MaskedLMHead:
     """What a pretrained masked-language-model head is made of.
 
@@ -94,6 +116,10 @@ class ManualHead(nn.Layer):
         bias = bias.reshape([labels, words * length]).sum(axis=1)
         return weight, bias if self._offset is None else bias + self._offset
 
+    def arrays(self) -> HeadArrays:
+        """The same as arrays."""
+        return HeadArrays.linear(*self.rows())
+
     def forward(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, C]."""
         return project(states, *self.rows())
@@ -120,6 +146,10 @@ class SoftHead(nn.Layer):
     def shift(self, bias: np.ndarray) -> None:
         """Add `bias` [C] to the label logits, for good."""
         self.bias.set_value(self.bias.numpy() + bias.astype("float32"))
+
+    def arrays(self) -> HeadArrays:
+        """The same as arrays."""
+        return HeadArrays.linear(self.weight, self.bias)
 
     def forward(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, C]."""

@@ -192,12 +192,16 @@ class PromptModel(TextClassifier):
         Returns:
             [B, C] float32, or a tuple of that and the mask states.
         """
+        states = self.encode_masks(input_ids, token_type_ids, mask_columns, soft_ids)
+        logits = self.head(self.transform(states))
+        return (logits, states) if return_mask_states else logits
+
+    def encode_masks(self, input_ids, token_type_ids, mask_columns, soft_ids=None) -> paddle.Tensor:
+        """The encoder's states at the masks, [B, M, H]; the arguments are those of a pass."""
         if self.soft_prompt is not None:
             input_ids = paddle.where(soft_ids > 0, soft_ids + (self.vocab_size - 1), input_ids)
         # only the mask rows reach the head: [B, M, H] instead of [B, L, H], and [B, C] instead of [B, L, V]
-        states = self.encode_rows(input_ids, token_type_ids, mask_columns)
-        logits = self.head(self.transform(states))
-        return (logits, states) if return_mask_states else logits
+        return self.encode_rows(input_ids, token_type_ids, mask_columns)
 
     def mask_states(self, features: Sequence[Features], batch_size: int = 32) -> np.ndarray:
         """What the head reads of texts, [N, M E], the masks side by side; without dropout."""
@@ -309,6 +313,10 @@ class PromptModel(TextClassifier):
     @staticmethod
     def backbone_classes(backbone_config: dict, where: str) -> tuple:
         return architecture_classes(architecture_name(backbone_config), where)
+
+    @staticmethod
+    def load_base(name: str, trust_pickle: bool = False) -> Backbone:
+        return load_backbone(name, trust_pickle=trust_pickle)
 
     @staticmethod
     def read_model_config(config: ModelConfig) -> PromptModelConfig:

@@ -9,12 +9,14 @@ the space that the pretrained head projects to, and mixing them in from zero is 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from prompt_kit.training.models.heads import ManualHead
+from prompt_kit.training.models.heads import HeadArrays, ManualHead
 
 SCALE = 20.0  # logits a cosine: a softmax over cosines themselves could never be certain
 _MIX_RATE = 5.0  # `mix` is learned at the head's rate, but has to get somewhere within a few epochs
@@ -85,6 +87,12 @@ class PrototypeHead(nn.Layer):
     def scores(self, embedded: paddle.Tensor) -> paddle.Tensor:
         """[B, D] -> [B, C]: scaled cosines to the prototypes."""
         return self.cosine_scale * paddle.matmul(embedded, F.normalize(self.prototypes, axis=-1), transpose_y=True)
+
+    def arrays(self) -> HeadArrays:
+        """The same as arrays."""
+        scale = _MIX_RATE * self.mix * self.cosine_scale
+        directions = (scale * F.normalize(self.prototypes, axis=-1)).detach().numpy().T
+        return replace(self.manual.arrays(), center=self.center.numpy(), directions=np.ascontiguousarray(directions))
 
     def forward(self, states: paddle.Tensor) -> paddle.Tensor:
         """[B, M, E] transformed mask states -> [B, C]."""

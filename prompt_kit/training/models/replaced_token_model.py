@@ -22,7 +22,7 @@ from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
-from prompt_kit.training.models.backbone import architecture_name, discriminator_classes, load_discriminator
+from prompt_kit.training.models.backbone import Backbone, architecture_name, discriminator_classes, load_discriminator
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import with_bias
 from prompt_kit.training.models.filling import MaskFilling, WordList
@@ -180,10 +180,10 @@ class ReplacedTokenModel(TextClassifier):
         self.config = with_bias(self.config, bias)
 
     def freeze_language_model(self) -> None:
-        if self.soft_prompt is None:
+        if self.soft_prompt is None and self.prefix is None:
             raise ConfigError(
-                "--freeze_plm leaves nothing to train: --method rtd adds nothing to the discriminator but soft tokens, and the "
-                "template has none; use {'soft'} in --prompt, or drop --freeze_plm"
+                "--freeze_plm leaves nothing to train: --method rtd adds nothing to the discriminator but soft tokens and a "
+                "prefix, and the template has neither; use {'soft'} in --prompt, or drop --freeze_plm"
             )
         super().freeze_language_model()
 
@@ -193,6 +193,10 @@ class ReplacedTokenModel(TextClassifier):
     @staticmethod
     def backbone_classes(backbone_config: dict, where: str) -> tuple:
         return discriminator_classes(architecture_name(backbone_config), where)
+
+    @staticmethod
+    def load_base(name: str, trust_pickle: bool = False) -> Backbone:
+        return load_discriminator(name, trust_pickle)
 
     @staticmethod
     def read_model_config(config: ModelConfig) -> ReplacedTokenConfig:

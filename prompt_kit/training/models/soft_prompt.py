@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Callable, Optional
 
 import numpy as np
 import paddle
@@ -17,20 +17,34 @@ ENCODERS = ("lstm", "mlp", "none")
 LARGEST_HIDDEN_SIZE = 2**12  # of an encoder, whose LSTM has eight times its square of weights
 
 
-class _ResidualEncoder(nn.Layer):
-    """[S, E] -> [S, E]: x + f(x), where f ends in a zero layer, so that it starts as the identity."""
+class ResidualEncoder(nn.Layer):
+    """[S, E] -> [S, E]: x + f(x), where f ends in a zero layer, so that it starts as the identity.
 
-    def __init__(self, kind: str, width: int, hidden_size: int):
+    Args:
+        kind: lstm or mlp.
+        width: E.
+        hidden_size: of f.
+        outputs: how many numbers a row of f has, if not E; then only `change` is of use.
+    """
+
+    def __init__(self, kind: str, width: int, hidden_size: int, outputs: Optional[int] = None):
         super().__init__()
         self.lstm = nn.LSTM(width, hidden_size, direction="bidirect") if kind == "lstm" else None
         self.inner = nn.Linear(2 * hidden_size if self.lstm else width, hidden_size)
         self.outer = nn.Linear(
-            hidden_size, width, weight_attr=nn.initializer.Constant(0.0), bias_attr=nn.initializer.Constant(0.0)
+            hidden_size,
+            outputs or width,
+            weight_attr=nn.initializer.Constant(0.0),
+            bias_attr=nn.initializer.Constant(0.0),
         )
 
     def forward(self, vectors: paddle.Tensor) -> paddle.Tensor:
+        return vectors + self.change(vectors)
+
+    def change(self, vectors: paddle.Tensor) -> paddle.Tensor:
+        """f(x): zeros before training."""
         hidden = vectors if self.lstm is None else self.lstm(vectors.unsqueeze(0))[0].squeeze(0)
-        return vectors + self.outer(nn.functional.relu(self.inner(hidden)))
+        return self.outer(nn.functional.relu(self.inner(hidden)))
 
 
 class SoftPrompt(nn.Layer):
@@ -51,9 +65,7 @@ class SoftPrompt(nn.Layer):
     def __init__(self, tokens: Sequence[SoftToken], width: int):
         super().__init__()
         self.tokens = tuple(tokens)
-        wide = [token.hidden_size for token in self.tokens if (token.hidden_size or 0) > LARGEST_HIDDEN_SIZE]
-        if wide:
-            raise ConfigError(f"the template's hidden_size must be {LARGEST_HIDDEN_SIZE} at most, got {wide[0]}")
+        check_hidden_sizes(self.tokens)
         self.vectors = self.create_parameter(
             [len(self.tokens), width], default_initializer=nn.initializer.Normal(0.0, 0.02)
         )
@@ -64,7 +76,7 @@ class SoftPrompt(nn.Layer):
             groups.setdefault((token.encoder, token.hidden_size), []).append(row)
         for (kind, hidden_size), rows in groups.items():
             if kind is not None:
-                self.encoders.append(_ResidualEncoder(kind, width, hidden_size or width))
+                self.encoders.append(ResidualEncoder(kind, width, hidden_size or width))
                 self._rows.append(rows)
 
     def start_from(self, embeddings: paddle.Tensor) -> None:
@@ -74,6 +86,11 @@ class SoftPrompt(nn.Layer):
             if token.init_id is not None:
                 table[row] = embeddings[token.init_id].astype("float32").numpy()
         self.vectors.set_value(table)
+
+    def fold(self) -> None:
+        """Replace the vectors by the encoded table, and have no encoder any more."""
+        self.vectors.set_value(self().detach())
+        self.encoders, self._rows = nn.LayerList(), []
 
     def forward(self) -> paddle.Tensor:
         """The encoded table [S, E]."""
@@ -87,6 +104,13 @@ class SoftPrompt(nn.Layer):
             for position, number in enumerate(numbers):
                 rows[number] = encoded[position : position + 1]
         return paddle.concat(rows, axis=0)
+
+
+def check_hidden_sizes(tokens: Sequence[SoftToken]) -> None:
+    """Raise ConfigError for an encoder of an absurd width."""
+    wide = [token.hidden_size for token in tokens if (token.hidden_size or 0) > LARGEST_HIDDEN_SIZE]
+    if wide:
+        raise ConfigError(f"the template's hidden_size must be {LARGEST_HIDDEN_SIZE} at most, got {wide[0]}")
 
 
 class PromptEmbedding(nn.Layer):
@@ -105,6 +129,8 @@ class PromptEmbedding(nn.Layer):
         self._padding_idx = embedding._padding_idx
         # a closure, not a sublayer: the prompt's parameters belong to the model and must not be listed twice
         self._table = lambda: soft_prompt()
+        # rows [B, L] of a table [S, E] -> [B, L, E]
+        self.look_up: Callable[[paddle.Tensor, paddle.Tensor], paddle.Tensor] = nn.functional.embedding
 
     def forward(self, ids: paddle.Tensor) -> paddle.Tensor:
         """[B, L] int64 -> [B, L, E]."""
@@ -116,7 +142,7 @@ class PromptEmbedding(nn.Layer):
         else:
             words = self.rows.look_up(word_ids)
         rows = paddle.where(is_soft, ids - vocab_size, paddle.zeros_like(ids))
-        soft = nn.functional.embedding(rows, self._table().astype(words.dtype))
+        soft = self.look_up(rows, self._table().astype(words.dtype))
         return paddle.where(is_soft.unsqueeze(-1), soft, words)
 
 

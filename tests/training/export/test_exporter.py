@@ -64,6 +64,9 @@ CASES = [
     ("electra", TWO_MASKS_SOFT, "soft", "mlp"),
     ("ernie", HARD, "manual", "none"),
     ("bert", "{'text': 'text_a'}{'sep'}{'hard': '主题是', 'token_type': 1}{'mask'}", "soft", "none"),
+    *[(family, "{'prefix': '新闻', 'length': 3}" + HARD, "soft", "none") for family in FAMILIES],
+    ("ernie", "{'prefix', 'encoder': 'mlp', 'hidden_size': 8}" + TWO_MASKS_SOFT, "soft", "mlp"),
+    ("bert", "{'prefix': '新闻', 'encoder': 'lstm', 'hidden_size': 8}" + HARD, "soft", "none"),
 ]
 
 
@@ -71,9 +74,11 @@ CASES = [
 def test_answers_are_the_models(tmp_path, family, prompt, head, encoder):
     model = tiny_model(prompt, family, head, encoder)
     for name, parameter in model.named_parameters():  # the encoder starts as the identity: make it do something
-        if name.startswith("soft_prompt"):
+        if name.startswith(("soft_prompt", "prefix")):
             parameter.set_value(paddle.randn(parameter.shape) * 0.3)
     model.eval()
+    if model.prefix is not None:
+        model.prefix.gates.set_value(paddle.full(model.prefix.gates.shape, 0.7))
     config = export_bundle(model, tmp_path / "export")
     expected, actual = eager(model), exported(tmp_path / "export", model)
     assert np.allclose(actual, expected, rtol=1e-4, atol=1e-4)
