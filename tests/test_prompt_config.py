@@ -136,7 +136,7 @@ def test_another_kind_than_expected(tmp_path, name, kinds, error, says, new):
 @pytest.mark.parametrize("kind", ["pack", "", 7, ["model"], {"a": 1}])
 def test_a_kind_that_this_version_does_not_know(tmp_path, kind):
     message = refusal(CheckpointError, old(tmp_path, "model_rtd", kind=kind), ModelConfig)
-    assert "this prompt-kit reads model, bundle, ensemble; update prompt-kit" in message
+    assert "this prompt-kit reads model, bundle, ensemble, task_set; update prompt-kit" in message
     assert kind_of(tmp_path) is None
 
 
@@ -161,8 +161,8 @@ def test_one_reader_of_two_kinds(tmp_path):
 @pytest.mark.parametrize(
     ("name", "changes", "says"),
     [
-        ("model_prompt", {"format_version": 2}, "has format_version 2, but this prompt-kit reads models of 1; update prompt-kit"),
-        ("model_prompt", {"format_version": 0}, "has format_version 0, but this prompt-kit reads models of 1; copy the folder"),
+        ("model_prompt", {"format_version": 4}, "has format_version 4, but this prompt-kit reads models of 1 and 3; update prompt-kit"),
+        ("model_prompt", {"format_version": 0}, "has format_version 0, but this prompt-kit reads models of 1 and 3; copy the folder"),
         ("model_prompt", {"format_version": True}, "has format_version True"),
         ("model_prompt", {"method": "else"}, 'method is "else", expected one of prompt, finetune, rtd'),
         ("model_prompt", {"mode": ["a"]}, 'mode is ["a"], expected one of prompt, finetune, rtd, zero-shot'),
@@ -214,18 +214,18 @@ def test_what_cannot_be_read_is_not_written(tmp_path):
 class Later(ModelConfig):
     """A ModelConfig of a later version, with an entry that its readers must know."""
 
-    task: str = entry(one_of("one", "two"), "one", since=3)
+    task: str = entry(one_of("one", "two"), "one", since=4)
 
 
 def test_a_further_entry_is_one_line_and_raises_the_version_only_where_it_is_used(tmp_path):
-    assert Later(**MODEL).format_version == 1 and Later(**MODEL, task="two").format_version == 3
+    assert Later(**MODEL).format_version == 1 and Later(**MODEL, task="two").format_version == 4
     write_prompt_config(tmp_path, Later(**MODEL))
     assert content(tmp_path)["task"] == "one"
     assert read_prompt_config(tmp_path, Later) == Later(**MODEL)
     assert read_prompt_config(tmp_path, ModelConfig) == ModelConfig(**MODEL)  # who does not know it passes it over
     write_prompt_config(tmp_path, Later(**MODEL, task="two"))
     assert read_prompt_config(tmp_path, Later).task == "two"
-    assert "has format_version 3" in refusal(CheckpointError, tmp_path, ModelConfig)  # or refuses the file
+    assert "has format_version 4" in refusal(CheckpointError, tmp_path, ModelConfig)  # or refuses the file
     written = content(tmp_path)
     (tmp_path / "prompt_config.json").write_text(json.dumps({**written, "task": "three"}), encoding="utf-8")
     assert 'task is "three", expected one of one, two' in refusal(CheckpointError, tmp_path, Later)

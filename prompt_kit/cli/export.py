@@ -82,10 +82,10 @@ def _export_tasks(args: argparse.Namespace, prog: str) -> None:
         for name, found in config.agreement.items()
     ]
     listed = ", ".join(f"{name} ({size / 1000:.0f} KB)" for name, size in sizes.items())
-    print(
-        f"{prog}: wrote {args.output_dir}, one language model with the tasks {listed}; every best label agrees with Paddle, "
+    note(
+        prog,
+        f"wrote {args.output_dir}, one language model with the tasks {listed}; every best label agrees with Paddle, "
         f"largest difference of a logit: {worst:.1e}{''.join(kept)}",
-        file=sys.stderr,
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from prompt_kit.cli.model_flags import add_hardware_flags
 from prompt_kit.cli.parser import ArgumentParser, note
 from prompt_kit.errors import ConfigError, DependencyError
+
+if TYPE_CHECKING:
+    from prompt_kit.inference.predictor import Predictor
 
 EXAMPLES = """\
 examples:
@@ -54,9 +57,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit serve") -
         for name, folder in folders.items():
             opened = Predictor(folder, device=args.device, device_id=args.device_id, num_threads=args.num_threads,
                                precision=args.precision, engine=args.engine)  # fmt: skip
-            # the tasks of a folder are models of their own to a client, and one language model in memory
-            parts = {f"{name}.{task}": opened.for_task(task) for task in opened.tasks} or {name: opened}
-            for served, one in parts.items():
+            for served, one in models_of(name, opened).items():
                 check_name(served)
                 predictors[served] = one
                 note(prog, f"model {served}: {len(one.labels)} labels, {one.device}, {one.precision} ({one.folder})")
@@ -111,3 +112,8 @@ def model_folders(args: argparse.Namespace) -> dict[str, str]:
             raise ConfigError(f"--model {one}: there are two models called {name}; give each a name of its own")
         folders[name] = path
     return folders
+
+
+def models_of(name: str, opened: Predictor) -> dict[str, Predictor]:
+    """Name -> model of an exported folder. The tasks of one are models of their own, on one language model in memory."""
+    return {f"{name}.{task}": opened.for_task(task) for task in opened.tasks} or {name: opened}

@@ -13,6 +13,7 @@ from runs import names
 from scripts import load_script
 from tiny import EXAMPLES, LABELS, tiny_rtd, write_tiny_folder
 
+from prompt_kit.cli.serve import models_of
 from prompt_kit.errors import BundleError, CheckpointError, ConfigError
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.prompt.prompt_tokenizer import collate
@@ -237,6 +238,14 @@ def test_a_task_is_chosen_or_asked_for(folder, trained, tmp_path):
 def test_it_can_be_pickled(folder):
     one = pickle.loads(pickle.dumps(Predictor(folder, device="cpu", task="mood")))  # noqa: S301
     assert one.task == "mood" and one.predict(TEXTS) == Predictor(folder, device="cpu").predict(TEXTS, task="mood")
+
+
+def test_a_service_has_the_tasks_as_models(folder, trained, tmp_path):
+    served = models_of("default", Predictor(folder, device="cpu"))
+    assert list(served) == [f"default.{name}" for name in TASKS]
+    assert served["default.mood"].labels == MOOD.labels
+    export_bundle(trained[0]["plain"], tmp_path / "one", fp16=False)
+    assert list(models_of("one", Predictor(tmp_path / "one", device="cpu"))) == ["one"]
 
 
 def damaged(folder, tmp_path):

@@ -505,7 +505,7 @@ def test_a_folder_that_does_not_exist(tmp_path):
 def test_another_format_version(copy):
     edit(copy / "prompt_config.json", lambda config: config.update(format_version=99))
     with pytest.raises(
-        CheckpointError, match="has format_version 99, but this prompt-kit reads models of 1; update prompt-kit"
+        CheckpointError, match="has format_version 99, but this prompt-kit reads models of 1 and 3; update prompt-kit"
     ):
         PromptModel.from_pretrained(copy)
 
