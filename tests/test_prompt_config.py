@@ -161,8 +161,8 @@ def test_one_reader_of_two_kinds(tmp_path):
 @pytest.mark.parametrize(
     ("name", "changes", "says"),
     [
-        ("model_prompt", {"format_version": 4}, "has format_version 4, but this prompt-kit reads models of 1 and 3; update prompt-kit"),
-        ("model_prompt", {"format_version": 0}, "has format_version 0, but this prompt-kit reads models of 1 and 3; copy the folder"),
+        ("model_prompt", {"format_version": 4}, "has format_version 4, but this prompt-kit reads models of 1 and 3; update"),
+        ("model_prompt", {"format_version": 0}, "has format_version 0, but this prompt-kit reads models of 1 and 3; copy"),
         ("model_prompt", {"format_version": True}, "has format_version True"),
         ("model_prompt", {"method": "else"}, 'method is "else", expected one of prompt, finetune, rtd'),
         ("model_prompt", {"mode": ["a"]}, 'mode is ["a"], expected one of prompt, finetune, rtd, zero-shot'),
