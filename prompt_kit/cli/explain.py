@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Callable, Optional
 
 from prompt_kit.cli.model_flags import add_model_flags
 from prompt_kit.cli.parser import ArgumentParser, typed
+from prompt_kit.cli.text_flag import add_text_flag
 from prompt_kit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def build_parser(prog: str = "prompt-kit explain") -> ArgumentParser:
     add("--resume_from_checkpoint", metavar="FOLDER",
         help="a training folder in place of an exported one (default with integrated_gradients: ./checkpoints)")  # fmt: skip
     add("--data_dir", metavar="FOLDER", help="explain the lines of data.txt in this folder")
-    add("--text", nargs="+", metavar="TEXT", help="explain these texts")
+    add_text_flag(parser, "explain these texts")
     add("--label", metavar="LABEL", help="what speaks for this label (default: for the predicted one)")
     add("--top_k", type=int, default=5, metavar="K", help="characters to name at most (default: %(default)s)")
     add("--output_format", choices=sorted(FORMATS), default="text",

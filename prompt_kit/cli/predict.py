@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 from prompt_kit.cli import predict_table
 from prompt_kit.cli.model_flags import add_model_flags
 from prompt_kit.cli.parser import ArgumentParser, note, typed
-from prompt_kit.data.encoding import command
+from prompt_kit.cli.text_flag import add_text_flag
 from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import ConfigError, DataError, OutputError, shown
 
@@ -67,7 +67,7 @@ def build_parser(prog: str = "infer.py") -> ArgumentParser:
         "auto: fp16 on a GPU; on a CPU int8 or bf16 where the export found that it keeps the labels and it is fast, else fp32",
     )  # fmt: skip
     add("--data_dir", metavar="FOLDER", help="label the lines of data.txt in this folder")
-    add("--text", nargs="+", metavar="TEXT", help="label these texts")
+    add_text_flag(parser, "label these texts")
     predict_table.add_flags(add)
     add("--support_file", metavar="PATH",
         help="text<TAB>label a line: a few texts of each label to add to the model's; export with --with_states")  # fmt: skip
@@ -87,26 +87,7 @@ def build_parser(prog: str = "infer.py") -> ArgumentParser:
 
 
 def parse(argv: Optional[Sequence[str]], prog: str = "infer.py") -> argparse.Namespace:
-    args = build_parser(prog).parse_args(argv)
-    args.text = None if args.text is None else [as_utf8(text, number) for number, text in enumerate(args.text, start=1)]
-    return args
-
-
-def as_utf8(text: str, number: int) -> str:
-    """A text of the command line, whose bytes are UTF-8 whatever the locale; DataError where they are not."""
-    if not any(
-        "\udc80" <= char <= "\udcff" for char in text
-    ):  # how Python shows bytes that the locale has no letter for
-        return text
-    raw = os.fsencode(text)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise DataError(
-            f"--text:{number}: not UTF-8: byte 0x{raw[problem.start]:02x} at byte offset {problem.start} of the text; the "
-            "terminal or script sends another encoding, perhaps GBK: set it to UTF-8, or pipe the text: "
-            f"{command('iconv -f GB18030 -t UTF-8', '<stdin>')}"
-        ) from None
+    return build_parser(prog).parse_args(argv)
 
 
 def check_input(args: argparse.Namespace) -> None:

@@ -10,17 +10,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Protocol
 
 CHARACTERS_PER_ID = 4  # in the first piece; more than most texts need
 SHORT = 512  # characters that are not worth cutting
 
-_FREE = re.compile("[ \t\n\r!-/:-@\\[-`{-~\u3001\u3002\u3000\uff01\uff0c\uff1a\uff1b\uff1f\u4e00-\u9fff]")
+_FREE = re.compile(
+    "[ \t\n\r!-/:-@\\[-`{-~\u3001\u3002\u3000\uff01\uff0c\uff1a\uff1b\uff1f\u4e00-\u9fff\U0001f300-\U0001f64f]"
+)
 # Runs that mean the same when they are shorter: what the tokenizer drops in any place, spaces after a space, and letters of a
-# word that is one [UNK] at 101 of them already.
+# word that is one [UNK] at 101 of them already, with or without their accents.
 _DROPPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd]+")
 _SPACES = re.compile("([ \t\n\r\u3000])[ \t\n\r\u3000]+")
-_LETTERS = re.compile("([A-Za-z0-9]{101})[A-Za-z0-9]+")
+_LONGEST_WORD = 100
+# Letters and digits that Unicode has had for long, of which none stands alone, vanishes or is an accent: Latin, Greek,
+# Cyrillic, Hebrew, Arabic, Devanagari, Thai, Hangul, kana, bopomofo, and the full-width and half-width forms.
+_LETTERS = (
+    "0-9A-Za-z\u00c0-\u00d6\u00d9-\u00f6\u00f9-\u0149\u014c-\u01b0\u01b2-\u024f\u0391-\u03a1\u03a3-\u03c9\u0400-\u0481"
+    "\u05d0-\u05ea\u0620-\u064a\u0904-\u0939\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u1100-\u11ff\u3041-\u3096\u30a1-\u30fa\u30fc-\u30ff"
+    "\u3105-\u312f\u3131-\u318e\uac00-\ud7a3\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff66-\uff9f"
+)
+# What is written over or under a letter (category Mn): an uncased tokenizer drops it, for a cased one it is a letter.
+_ACCENTS = (
+    "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0941-\u0948\u094d\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u1ab0-\u1abd\u1dc0-\u1df9"
+    "\u20d0-\u20dc\u3099\u309a\ufe00-\ufe0f\ufe20-\ufe2f"
+)
+_LETTER = re.compile(f"[{_LETTERS}]")
+_ACCENT_RUN = re.compile(f"([{_ACCENTS}]{{{_LONGEST_WORD + 1}}})[{_ACCENTS}]+")
+_WORD = re.compile(f"[{_LETTERS}{_ACCENTS}]{{{_LONGEST_WORD + 2},}}")
 
 
 class BatchTokenizer(Protocol):
@@ -40,7 +58,7 @@ def encode_ends(tokenizer: BatchTokenizer, texts: Sequence[str], most: int, from
     if all(len(text) <= piece for text in texts) or not getattr(tokenizer, "cuts_at_free_characters", False):
         return tokenizer.encode_batch(texts)
     ids: list[list[int]] = [[] for _ in texts]
-    rest = {place: (text if len(text) <= piece else _shorten(text)) for place, text in enumerate(texts)}
+    rest = {place: (text if len(text) <= piece else shorten(text)) for place, text in enumerate(texts)}
     while rest:
         parts = {place: _split(text, piece, from_end) for place, text in rest.items()}
         for place, found in zip(parts, tokenizer.encode_batch([part for part, _ in parts.values()])):
@@ -50,9 +68,16 @@ def encode_ends(tokenizer: BatchTokenizer, texts: Sequence[str], most: int, from
     return ids
 
 
-def _shorten(text: str) -> str:
+def shorten(text: str) -> str:
     """A text of the same ids, without the longest runs of what makes none."""
-    return _LETTERS.sub(r"\1", _SPACES.sub(r"\1", _DROPPED.sub("", text)))
+    text = _ACCENT_RUN.sub(r"\1", _SPACES.sub(r"\1", _DROPPED.sub("", text)))
+    return _WORD.sub(_first_letters, text)
+
+
+def _first_letters(word: re.Match[str]) -> str:
+    """As much of a word as makes it too long, the whole of one that has accents rather than letters."""
+    letter = next(islice(_LETTER.finditer(word[0]), _LONGEST_WORD, None), None)
+    return word[0] if letter is None else word[0][: letter.end()]
 
 
 def _split(text: str, length: int, from_end: bool) -> tuple[str, str]:

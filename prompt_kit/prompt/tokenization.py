@@ -26,6 +26,7 @@ import tokenizers
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
 from prompt_kit.errors import TokenizationError, shown
+from prompt_kit.prompt.long_texts import SHORT, shorten
 
 logger = logging.getLogger(__name__)
 
@@ -236,6 +237,7 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of one text, without special tokens. Text of any length and content, lone surrogates included."""
+        text = self._bounded(text)
         try:
             return self._backend.encode(text, add_special_tokens=False).ids
         except (UnicodeEncodeError, TypeError):
@@ -245,11 +247,16 @@ class Tokenizer:
         """Ids of many texts, in order: the same as `[encode(text) for text in texts]`, on all cores."""
         if isinstance(texts, str):
             raise TypeError("encode_batch takes a list of texts; for one text call encode")
-        texts = list(texts)
+        texts = [self._bounded(text) for text in texts]
         ids: list[list[int]] = []
         for start in range(0, len(texts), _BATCH):
             ids += self._encode_some(texts[start : start + _BATCH])
         return ids
+
+    def _bounded(self, text: str) -> str:
+        """The text, or of a long one a text of the same ids without a word of a million letters, which costs seconds."""
+        long = isinstance(text, str) and len(text) > SHORT and self.cuts_at_free_characters
+        return shorten(text) if long else text
 
     def _encode_some(self, texts: list[str]) -> list[list[int]]:
         try:

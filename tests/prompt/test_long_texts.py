@@ -72,10 +72,10 @@ def test_the_ids_are_those_of_the_whole_text(tokenizer, monkeypatch, most, from_
 def test_a_text_may_be_cut_before_every_free_character(tokenizer):
     """Each between accents, letters and one another: nothing joins or moves over the place."""
     around = ["a", "e\u0301", "か\u3099", "\u0327\u0301", "字", "!", " ", "\u200b", ""]
-    free = [char for char in map(chr, range(0x10000)) if long_texts._FREE.match(char)]
+    free = [char for char in map(chr, range(0x20000)) if long_texts._FREE.match(char)]
     assert len(free) > 20_000
     joined, parts = [], []
-    for place, char in enumerate(free[:60] + free[60::97]):
+    for place, char in enumerate(free[:60] + free[60::97] + free[-400:]):
         left, right = around[place % len(around)], around[place // len(around) % len(around)]
         joined.append(left + char + right)
         parts.append((left, char + right))
@@ -87,6 +87,64 @@ def test_what_is_left_out_makes_no_id_anywhere(tokenizer):
     dropped = [chr(code) for code in range(0x10000) if long_texts._DROPPED.match(chr(code))]
     assert len(dropped) > 70 and all(unicodedata.category(char) in ("Cc", "Cf") or char == "\ufffd" for char in dropped)
     assert tokenizer.encode("a" + "".join(dropped) + "b") == tokenizer.encode("ab")
+
+
+def letters_and_accents():
+    letters, accents = [], []
+    for char in map(chr, range(0x20000)):
+        if long_texts._WORD.fullmatch(char * 102):
+            (letters if long_texts._LETTER.match(char) else accents).append(char)
+    return letters, accents
+
+
+def test_what_makes_words_too_long_is_a_letter_everywhere(tokenizer):
+    """A hundred of each and two more letters are one [UNK]: none stands alone, vanishes, or becomes what does."""
+    letters, accents = letters_and_accents()
+    assert len(letters) > 12_000 and len(accents) > 300
+    assert all(unicodedata.category(char)[0] in "LN" for char in letters)
+    assert {unicodedata.category(char) for char in accents} == {"Mn"}
+    whole = tokenizer._backend.encode_batch(["a" + char * 100 + "b" for char in letters], add_special_tokens=False)
+    assert {tuple(one.ids) for one in whole} == {(tokenizer.unk_id,)}
+
+
+def test_accents_vanish_or_are_letters(tokenizer):
+    """The same ids of 101 and of more, alone, between characters that stand alone, and on a letter."""
+    _, accents = letters_and_accents()
+    for around in ("{}", "字{}字", "a{}b", "か{}"):
+        more, fewer = (
+            tokenizer._backend.encode_batch([around.format(one * count) for one in accents], add_special_tokens=False)
+            for count in (300, 101)
+        )
+        assert [one.ids for one in more] == [one.ids for one in fewer]
+
+
+WORDS = ["か", "カ", "ｶ", "한", "ㄱ", "가", "é", "ж", "ω", "ש", "ا", "ก", "ำ", "अ", "9", "Ａ", "a", "か\u3099", "e\u0301\u0323",
+         "\u0301", "\u3099", "\ufe0f", "字", "。", "😀", "ሀ", "Ŋ", "ŋ", "º", " ", "-"]  # fmt: skip
+
+
+def test_a_shortened_text_has_the_ids_of_the_whole(tokenizer):
+    draw, shorter = random.Random(5), 0
+    for _ in range(400):
+        kinds = draw.choices(WORDS, k=draw.randint(1, 4))
+        text = "".join(
+            draw.choice(kinds) * draw.choice([1, 2, 60, 99, 100, 101, 102, 250]) for _ in range(draw.randint(1, 5))
+        )
+        short = long_texts.shorten(text)
+        shorter += len(short) < len(text)
+        whole = tokenizer._backend.encode(text, add_special_tokens=False).ids
+        assert tokenizer._backend.encode(short, add_special_tokens=False).ids == whole, ascii(kinds)
+        assert tokenizer.encode(text) == tokenizer.encode_batch([text])[0] == whole
+    assert shorter > 100
+
+
+@pytest.mark.parametrize("kind", ["か", "カ", "한", "\u0301", "か\u3099", "ｶﾞ", "ก\u0e34"])
+def test_a_million_letters_or_accents_are_cheap_in_every_call(tokenizer, kind):
+    """Whole, each takes some seconds; the bound leaves room for a busy machine."""
+    text = "字" + kind * (10**6 // len(kind)) + "字"
+    begun = time.perf_counter()
+    (ids,) = tokenizer.encode_batch([text])
+    assert ids == tokenizer.encode(text) and len(ids) in (2, 3)
+    assert len(long_texts.shorten(text)) < 400 and time.perf_counter() - begun < 8
 
 
 @pytest.mark.parametrize(
@@ -132,7 +190,20 @@ class Watched:
 
 
 @pytest.mark.parametrize(
-    "text", ["字" * 10**6, "a" * 10**6, "字" + "\u200b" * 10**6, " " * 10**6 + "字", "ab, " * 250_000, "字a1" * 333_333]
+    "text",
+    [
+        "字" * 10**6,
+        "a" * 10**6,
+        "字" + "\u200b" * 10**6,
+        " " * 10**6 + "字",
+        "ab, " * 250_000,
+        "字a1" * 333_333,
+        "か" * 10**6,
+        "한" * 10**6,
+        "e" + "\u0301" * 10**6,
+        "か\u3099" * 500_000,
+        "😀" * 10**6,
+    ],
 )
 @pytest.mark.parametrize("from_end", [False, True])
 def test_of_a_million_characters_few_are_tokenized(tokenizer, text, from_end):
