@@ -31,6 +31,7 @@ def _run(
 ) -> None:
     from prompt_kit.training.loop import session
 
+    args = session.with_settings_of_run(args, given)
     model, dataset, info = session.prepare(model_args, data_args, args, given)
     trainer = session.make_trainer(model, args, dataset, info)
     results = session.Results(args.output_dir, info)

@@ -7,12 +7,12 @@ import sys
 from dataclasses import dataclass, field
 from typing import Optional
 
-import paddle
 from paddlenlp.trainer import IntervalStrategy, TrainingArguments
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import TRUNCATE_MODES
 from prompt_kit.prompt_config import METHODS
+from prompt_kit.training.loop.device import choose_device, not_joining
 from prompt_kit.training.loop.flag_rules import check_numbers, check_places, check_without_effect, choose_reports, shown
 from prompt_kit.training.loop.presets import PRESETS
 from prompt_kit.training.models.heads import HEADS
@@ -150,6 +150,8 @@ class DataArguments:
 class PromptTrainingArguments(TrainingArguments):
     """PaddleNLP's TrainingArguments with prompt learning's own, and defaults that train a few-shot task well.
 
+    Plain data: making one sets no device and joins no process (see device.py), and a trainer works on a copy.
+
     Evaluation every epoch, best dev accuracy kept, early stopping; `eval_steps` or `save_steps` switch to steps.
     `learning_rate` None is chosen by the width of the model, `ppt_learning_rate` None is ten times it.
     """
@@ -263,10 +265,6 @@ class PromptTrainingArguments(TrainingArguments):
                 raise ConfigError(f"--no_cuda contradicts --device {self.device}; give one of them")
             self.device = "cpu"
         self.device = choose_device(self.device)
-        try:
-            paddle.set_device(self.device)
-        except (ValueError, RuntimeError, AssertionError) as error:  # by the kind of device
-            raise ConfigError(f"--device {self.device}: {' '.join(str(error).split())}") from error
         halves = [name for name in ("fp16", "bf16", "fp16_full_eval", "bf16_full_eval") if getattr(self, name)]
         if halves and not self.device.startswith("gpu"):
             raise ConfigError(f"--{halves[0]} needs a GPU, but the device is {self.device}; drop --{halves[0]}")
@@ -282,7 +280,8 @@ class PromptTrainingArguments(TrainingArguments):
         if self.disable_tqdm is None:
             self.disable_tqdm: Optional[bool] = not sys.stderr.isatty()
         try:
-            super().__post_init__()
+            with not_joining():
+                super().__post_init__()
         except (ValueError, KeyError, AssertionError) as error:
             told = " ".join(str(error).split()) or "a setting of parallel training that its assertions do not allow"
             raise ConfigError(f"PaddleNLP's TrainingArguments: {told}") from error
@@ -324,16 +323,3 @@ class PromptTrainingArguments(TrainingArguments):
             self.learning_rate = (1e-5 if gentle else 3e-5) if hidden_size >= 512 else (2e-5 if gentle else 2e-4)
         if self.ppt_learning_rate is None:
             self.ppt_learning_rate = 10 * self.learning_rate
-
-
-def choose_device(device: Optional[str]) -> str:
-    """`device`, or a GPU if there is one, else cpu. ConfigError if a GPU is asked for where there is none."""
-    gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
-    if device is None:
-        return "gpu" if gpus else "cpu"
-    if device.startswith("gpu") and not gpus:
-        why = "no GPU is visible" if paddle.is_compiled_with_cuda() else "the installed paddlepaddle is the CPU build"
-        raise ConfigError(
-            f"--device {device}: {why}; use --device cpu, or install the GPU build (docs/install.md, GPU)"
-        )
-    return device

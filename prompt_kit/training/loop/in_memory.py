@@ -22,9 +22,10 @@ from prompt_kit.data.dataset import Dataset, Example
 from prompt_kit.errors import ConfigError
 from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.verbalizer import Verbalizer
-from prompt_kit.training.loop.arguments import ModelArguments, PromptTrainingArguments, choose_device
+from prompt_kit.training.loop.arguments import ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.callbacks import ProgressCallback
 from prompt_kit.training.loop.command_line import set_what_follows
+from prompt_kit.training.loop.device import choose_device, use_device
 from prompt_kit.training.loop.session import start_model
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.base import TextClassifier
@@ -60,12 +61,8 @@ def borrowed(device: Optional[str]) -> Iterator[None]:
         before, cpu = paddle.get_device(), paddle.get_rng_state("cpu")
         gpu = paddle.get_cuda_rng_state() if paddle.is_compiled_with_cuda() else []
         python, numpy = random.getstate(), np.random.get_state()
-        chosen = choose_device(device)
         try:
-            paddle.set_device(chosen)
-        except ValueError as error:
-            raise ConfigError(f"device {device!r}: {' '.join(str(error).split())}") from error
-        try:
+            use_device(choose_device(device))
             yield
         finally:
             paddle.set_device(before)
@@ -200,6 +197,7 @@ def _training_arguments(
     given = {name: value for name, value in settings.items() if name in _TRAINING}
     set_what_follows(given)
     given.setdefault("report_to", "none")
+    given.setdefault("device", paddle.get_device())  # the one that is borrowed
     try:
         return PromptTrainingArguments(
             output_dir=folder, do_train=True, do_eval=evaluates, disable_tqdm=None if verbose else True, **given

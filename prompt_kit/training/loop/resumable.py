@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 import paddle
-from paddlenlp.trainer import Trainer, TrainerControl
+from paddle import nn
+from paddlenlp.trainer import Trainer, TrainerControl, TrainingArguments
 from paddlenlp.trainer.trainer_callback import PrinterCallback, ProgressCallback
 
 from prompt_kit.atomic import recover
@@ -44,8 +46,8 @@ class ResumableTrainer(Trainer):
     _average: Optional[WeightAverage] = None  # whose state belongs into the checkpoints
     record: Optional[dict[str, Any]] = None  # of the run's data and settings, which a resumed run must share
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, model: nn.Layer, args: TrainingArguments, **kwargs):
+        super().__init__(model, args=copy.deepcopy(args), **kwargs)  # the Trainer writes into what it is given
         for theirs in (ProgressCallback, PrinterCallback):  # ours shows one line an evaluation
             self.pop_callback(theirs)
 

@@ -5,6 +5,7 @@ How long to train (epochs, steps) is not among them: a run may be gone on with f
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable, Set
@@ -63,8 +64,9 @@ def record_of(
     }
 
 
-def adopt_settings(folder: Path, args: PromptTrainingArguments, given: Set[str]) -> None:
-    """Give `args` the settings of the run in checkpoint `folder`, but those that the user has `given`."""
+def adopt_settings(folder: Path, args: PromptTrainingArguments, given: Set[str]) -> PromptTrainingArguments:
+    """`args` with the settings of the run in checkpoint `folder`, but those that the user has `given`."""
+    args = copy.deepcopy(args)
     for name, value in (read_record(folder) or {"settings": {}})["settings"].items():
         if name in SETTINGS and name not in given:
             setattr(args, name, value)
@@ -72,6 +74,7 @@ def adopt_settings(folder: Path, args: PromptTrainingArguments, given: Set[str])
         check_numbers(args)
     except ConfigError as error:
         raise CheckpointError(f"{(Path(folder) / RUN_FILE).absolute()} is damaged: {error}; {_COPY}") from None
+    return args
 
 
 def check_record(folder: Path, now: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, Pr
 from prompt_kit.training.loop.checkpoint import START, is_self_training, last_checkpoint
 from prompt_kit.training.loop.command_line import parse_arguments
 from prompt_kit.training.loop.data_report import report as report_texts
+from prompt_kit.training.loop.device import use_device
 from prompt_kit.training.loop.output_folder import clear, output_folder
 from prompt_kit.training.loop.results import Results
 from prompt_kit.training.loop.run_card import write_card
@@ -49,6 +50,7 @@ __all__ = [
     "parse_arguments",
     "prepare",
     "start_model",
+    "with_settings_of_run",
 ]
 
 logger = logging.getLogger(__name__)
@@ -126,14 +128,20 @@ def evaluate(trainer: PromptTrainer, dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def with_settings_of_run(args: PromptTrainingArguments, given: frozenset[str]) -> PromptTrainingArguments:
+    """The arguments; where training goes on from a checkpoint with the settings of its run, but those that are `given`."""
+    if args.do_train and args.resume_from_checkpoint is not None:
+        return adopt_settings(_checkpoint(args, args.resume_from_checkpoint), args, given)
+    return args
+
+
 def prepare(
     model_args: ModelArguments, data_args: DataArguments, args: PromptTrainingArguments, given: frozenset[str]
 ) -> tuple[TextClassifier, Dataset, dict[str, Any]]:
     """Model and data of the asked steps, and what the results record of them."""
-    if args.do_train and args.resume_from_checkpoint is not None:
-        adopt_settings(_checkpoint(args, args.resume_from_checkpoint), args, given)
     if args.save_prompt_only:
         _check_prompt_only(args)
+    use_device(args.device)
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)

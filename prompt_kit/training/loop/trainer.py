@@ -24,6 +24,7 @@ from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.averaging import LIVE_FILE, WeightAverage
 from prompt_kit.training.loop.batching import Collator, EncodedDataset, SeededBatchSampler
 from prompt_kit.training.loop.callbacks import BestModelCallback, ProgressCallback, evaluations
+from prompt_kit.training.loop.device import move, use_device
 from prompt_kit.training.loop.resumable import ResumableTrainer
 from prompt_kit.training.loop.run_record import record_of
 from prompt_kit.training.models.base import TextClassifier
@@ -56,7 +57,9 @@ class PromptTrainer(ResumableTrainer):
         eval_dataset: Optional[Examples] = None,
         callbacks: Optional[list] = None,
     ):
-        args = copy.copy(args)  # the caller's may serve another model, for which other rates are right
+        use_device(args.device)
+        move(model)
+        args = copy.deepcopy(args)  # the caller's may serve another model, for which other rates are right
         args.resolve_learning_rates(model.backbone.config.hidden_size, model.starts_from_examples)
         model.unfreeze_language_model()  # an earlier trainer may have frozen it
         if args.freeze_plm:

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-import paddle
 from paddlenlp.trainer import TrainingArguments
 
 from prompt_kit.cli.parser import ArgumentParser
 from prompt_kit.errors import ConfigError
-from prompt_kit.training.loop.arguments import _flag, choose_device
+from prompt_kit.training.loop.arguments import _flag
 from prompt_kit.training.loop.command_line import add_flag
+from prompt_kit.training.loop.device import choose_device, not_joining
 from prompt_kit.training.loop.flag_rules import check_numbers, check_place, check_places, choose_reports
 from prompt_kit.training.pretraining.from_scratch import FAMILIES, Sizes
 
@@ -207,18 +207,27 @@ class PretrainingArguments:
         given = {"teacher": self.teacher_weight, "relation": self.relation_weight, "mlm": self.mlm_weight}
         return {name: value for name, value in given.items() if value is not None}
 
-    def trainer_arguments(self, steps_per_epoch: int, hidden_size: int) -> TrainingArguments:
-        """What PaddleNLP's Trainer is told. Fills in the learning rate and eval_steps if they were not given."""
-        paddle.set_device(self.device)
+    def resolved(self, steps_per_epoch: int, hidden_size: int) -> PretrainingArguments:
+        """These with their steps, and with the learning rate and eval_steps filled in if they were not given."""
         steps = self.max_steps if self.max_steps > 0 else max(1, int(steps_per_epoch * self.num_train_epochs))
-        if self.learning_rate is None:
-            small = hidden_size < 512
-            self.learning_rate = (1e-3 if small else 1e-4) if self.from_scratch else (1e-4 if small else 5e-5)
-        if self.eval_steps is None:
-            self.eval_steps = min(500, max(1, round(steps / 10)))
+        small = hidden_size < 512
+        rate = (1e-3 if small else 1e-4) if self.from_scratch else (1e-4 if small else 5e-5)
+        return dataclasses.replace(
+            self,
+            max_steps=steps,
+            learning_rate=rate if self.learning_rate is None else self.learning_rate,
+            eval_steps=min(500, max(1, round(steps / 10))) if self.eval_steps is None else self.eval_steps,
+        )
+
+    def trainer_arguments(self) -> TrainingArguments:
+        """What PaddleNLP's Trainer is told; of what is `resolved`."""
+        with not_joining():
+            return self._trainer_arguments()
+
+    def _trainer_arguments(self) -> TrainingArguments:
         return TrainingArguments(
             output_dir=self.output_dir,
-            max_steps=steps,
+            max_steps=self.max_steps,
             learning_rate=self.learning_rate,
             warmup_ratio=self.warmup_ratio,
             weight_decay=self.weight_decay,

@@ -16,6 +16,7 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.json_file import read_object
 from prompt_kit.locks import own_folder
 from prompt_kit.training.loop.checkpoint import checkpoints, is_run, last_checkpoint
+from prompt_kit.training.loop.device import use_device
 from prompt_kit.training.models.backbone import Backbone, load_backbone, load_discriminator, longest_input
 from prompt_kit.training.pretraining.arguments import PretrainingArguments, parse_arguments
 from prompt_kit.training.pretraining.card import write_card
@@ -109,6 +110,7 @@ def read(args: PretrainingArguments) -> Corpus:
 
 def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     """The language model and the trainer."""
+    use_device(args.device)
     teacher = None
     if args.teacher_vectors is not None and args.train_files:
         teacher = TeacherVectors(args.teacher_vectors, corpus.texts, args.train_files[0])
@@ -143,7 +145,8 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
     accumulation, processes = args.gradient_accumulation_steps, paddle.distributed.get_world_size()
     lengths = [length + added for length in lines.lengths]
     batches = len(LengthBatchSampler(lengths, args.batch_tokens, args.seed, processes, 0, accumulation))
-    trainer_args = args.trainer_arguments(batches // accumulation, backbone.model.config.hidden_size)
+    args = args.resolved(batches // accumulation, backbone.model.config.hidden_size)
+    trainer_args = args.trainer_arguments()
     data = (trainer_args, lines, held_out, args.mask_probability, args.batch_tokens)
     weights = Weights(**args.distillation_weights)
     if generator is not None:
@@ -162,7 +165,7 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
         "vocabulary": backbone.tokenizer.vocab_size,
         **{name: getattr(args, name) for name in _SETTINGS},
         "processes": processes,
-        "steps": trainer_args.max_steps,
+        "steps": args.max_steps,
         "files": {name: count for name, count in corpus.files},
         "excluded_files": list(corpus.excluded_files),
         "lines": len(corpus.lines),

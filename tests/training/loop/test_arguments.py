@@ -355,13 +355,6 @@ def test_an_unknown_device():
         parse_arguments(["--device", "abacus"])
 
 
-def test_the_device_is_set(monkeypatch):
-    chosen = []
-    monkeypatch.setattr("paddle.set_device", chosen.append)
-    parse_arguments(["--device", "cpu"])
-    assert chosen == ["cpu"]
-
-
 @pytest.mark.parametrize(
     "command", ["--preset nonsense", "--verbalizer none_such", "--max_steps many", "--use_rdrop maybe"]
 )
