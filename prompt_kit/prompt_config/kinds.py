@@ -36,7 +36,6 @@ _PROMPT = {  # PromptTokenizer.to_config()
     "other_max_length": _LENGTH.or_null().optional(),
     "truncate_mode": TEXT.optional(),
 }
-_NUMBERS = list_of("numbers", is_number)
 _SCORES = map_of("numbers by name", is_number)
 _TEXTS = map_of("texts by name", lambda value: isinstance(value, str))
 _AXES = map_of(
@@ -76,6 +75,14 @@ def _to_axes(value: Mapping[str, list[Any]]) -> dict[str, Axes]:
 
 def _from_axes(value: Mapping[str, Axes]) -> dict[str, list[Any]]:
     return {name: list(axes) for name, axes in value.items()}
+
+
+def _to_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _from_tuple(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _to_members(value: Any) -> dict[str, float]:
@@ -142,19 +149,16 @@ class ModelConfig(_OneModel):
     head: str = entry(TEXT)
     prompt: Mapping[str, Any] = entry(_PROMPT, write=dict)
     verbalizer: Verbalizer = entry(OBJECT, read=Verbalizer.from_dict, write=Verbalizer.to_dict)
-    calibration: Optional[tuple[float, ...]] = entry(
-        _NUMBERS.or_null(), None, read=lambda value: value and tuple(value), write=lambda value: value and list(value)
-    )
+    calibration: Optional[tuple[float, ...]] = entry(ANY, None, read=_to_tuple, write=_from_tuple)
     base_sha256: Optional[str] = entry(SHA256.or_null(), None, since=3)
     task_type: str = entry(one_of(*TASK_TYPES), TASK_TYPES[0])
     versions: Mapping[str, str] = entry(_TEXTS, factory=dict, write=dict)
 
     def __post_init__(self) -> None:
         self.template  # noqa: B018  it is parsed
-        if self.calibration is not None and len(self.calibration) != len(self.verbalizer):
-            raise CheckpointError(
-                f"calibration {shown(self.calibration)}, expected {len(self.verbalizer)} numbers, one a label"
-            )
+        bias, count = self.calibration, len(self.verbalizer)
+        if bias is not None and not (isinstance(bias, tuple) and len(bias) == count and all(map(is_number, bias))):
+            raise CheckpointError(f"calibration {shown(_from_tuple(bias))}, expected {count} numbers, one a label")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Optional
 from prompt_kit.cli.parser import ArgumentParser
 from prompt_kit.errors import ConfigError
 from prompt_kit.json_file import is_number
-from prompt_kit.training.loop.arguments import choose_device
 from prompt_kit.training.loop.command_line import add_flag
+from prompt_kit.training.loop.device import choose_device
 from prompt_kit.training.meta_learning.episodes import Size
 
 ALGORITHMS = ("prototype", "fomaml", "reptile")

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy as np
-import paddle
 from paddlenlp.trainer import set_seed
 
 from prompt_kit.atomic import replace_file
 from prompt_kit.errors import ConfigError, DataError
 from prompt_kit.prompt.prompt_tokenizer import Features
 from prompt_kit.prompt.verbalizer import Verbalizer
+from prompt_kit.training.loop.device import use_device
 from prompt_kit.training.loop.output_folder import clear
 from prompt_kit.training.meta_learning.arguments import MetaArguments
 from prompt_kit.training.meta_learning.episodes import (
@@ -68,7 +68,7 @@ class Session:
     """A run: its tasks, model and learner."""
 
     def __init__(self, args: MetaArguments):
-        paddle.set_device(args.device)
+        use_device(args.device)
         set_seed(args.seed)
         self.args = args
         self.tasks = read_tasks(args.data_dir)
