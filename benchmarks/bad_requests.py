@@ -164,6 +164,8 @@ def _wrong_types(model: str) -> Iterator[Case]:
             "parameters": (f"/models/{model}", {"data": {"text": ["文"]}, "parameters": value}),
             "model": ("/predict", {"texts": ["文"], "model": value}),
             "top_k": ("/predict", {"texts": ["文"], "top_k": value}),
+            "text to explain": ("/explain", {"text": value, "model": "no such model"}),
+            "label to explain": ("/explain", {"text": "文", "label": value, "model": "no such model"}),
         }
         for place, (path, body) in bodies.items():
             good = (
@@ -205,7 +207,7 @@ def _broken_json(model: str) -> Iterator[Case]:
         "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
     }
     for name, body in bodies.items():
-        for path in ("/predict", f"/models/{model}"):
+        for path in ("/predict", f"/models/{model}", "/explain"):
             yield Case(f"{name} to {path}", post(path, body), (400, 413, 422))
 
 

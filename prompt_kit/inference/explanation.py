@@ -83,6 +83,10 @@ class Reading:
     units: tuple[tuple[str, int, int], ...]  # text, its place in the whole text, its place in what is read
     is_cut: bool
 
+    def variants(self) -> list[Example]:
+        """The example as it is read, and without each of its units."""
+        return [self.read, *(self.without(unit) for unit in range(len(self.units)))]
+
     def without(self, unit: int) -> Example:
         text, _, place = self.units[unit]
         return replace(self.read, text_a=self.read.text_a[:place] + self.read.text_a[place + len(text) :])
@@ -134,24 +138,23 @@ def _explain(
         if not examples:
             return
         found_readings = readings(examples, prompt_tokenizers)
-        variants = [
-            one for reading in found_readings for one in (reading.read, *map(reading.without, _places(reading)))
-        ]
-        rows = probabilities(variants)
+        rows = probabilities([one for reading in found_readings for one in reading.variants()])
         start = 0
         for reading in found_readings:
             found = rows[start : start + 1 + len(reading.units)]
             start += len(found)
-            of_label = int(found[0].argmax()) if column is None else column
-            yield _explanation(reading, labels[of_label], found[:, of_label], top_k)
+            yield by_leaving_out(reading, labels, found, top_k, column)
 
 
-def _places(reading: Reading) -> range:
-    return range(len(reading.units))
+def by_leaving_out(
+    reading: Reading, labels: Sequence[str], rows: np.ndarray, top_k: int, column: Optional[int] = None
+) -> Explanation:
+    """What the units do for the label of `column`, None: for the most probable one.
 
-
-def _explanation(reading: Reading, label: str, found: np.ndarray, top_k: int) -> Explanation:
-    """`found` [1 + n]: the label's probability for the text, and without each unit."""
+    rows: [1 + n, C], the probabilities of `reading.variants()`.
+    """
+    of_label = int(rows[0].argmax()) if column is None else column
+    label, found = labels[of_label], rows[:, of_label]
     odds = log_odds(found)
     effects = tuple(
         CharacterEffect(text, place, float(odds[0] - odds[n]), float(found[0] - found[n]))

@@ -1,6 +1,7 @@
 """The service as an ASGI application: predictors by name -> FastAPI.
 
 POST /predict         {"texts": ["…"], "top_k": 3} -> {"model": "default", "predictions": [{"label": …, "score": …, "top": […]}]}
+POST /explain         {"text": "…"} -> what each character does for the label
 POST /models/NAME     PaddleNLP SimpleServer's request and answer (paddlenlp/server, MultiClassificationPostHandler)
 GET  /models /health /ready /metrics /openapi.json, and two pages: / and /docs
 """
@@ -19,8 +20,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from prompt_kit.errors import PromptKitError
+from prompt_kit.inference.explanation import by_leaving_out, readings
 from prompt_kit.serving import examples as shown
-from prompt_kit.serving.bodies import Question, parse_predict, parse_simple_server, read_body
+from prompt_kit.serving.bodies import Question, parse_explain, parse_predict, parse_simple_server, read_body
 from prompt_kit.serving.limits import Limits
 from prompt_kit.serving.metrics import CONTENT_TYPE, Metrics
 from prompt_kit.serving.models import Classifier, Models, ServedModel
@@ -82,6 +84,33 @@ def create_app(
             top = [{"label": labels[place], "score": round(score, 6)} for place, score in best]
             predictions.append({**top[0], "top": top})
         return _json({"model": model.name, "predictions": predictions})
+
+    @app.post(
+        "/explain",
+        summary="What each character does for the label · 每个字对标签的作用",
+        openapi_extra=shown.EXPLAIN,
+    )
+    async def explain(request: Request) -> Response:
+        question = parse_explain(await read_body(request, limits), limits)
+        model = models.get(question.model)
+        _check_pairs(model, question)
+        column = model.column_of(question.label)
+        (reading,) = readings(question.examples, [part.prompt_tokenizer for part in model.predictor.models])
+        # as many texts as the model reads characters, and one: its length bounds them
+        rows = await _answered(request, model.batcher.submit(reading.variants()), limits.seconds)
+        labels = model.predictor.labels
+        found = by_leaving_out(reading, labels, np.stack(rows), len(reading.units) or 1, column)
+        characters = [
+            {
+                "text": one.text,
+                "start": one.start,
+                "log_odds": round(one.log_odds, 6),
+                "probability": round(one.probability, 6),
+            }
+            for one in found.effects
+        ]
+        answer = {"label": found.label, "score": round(found.score, 6), "is_cut": found.is_cut}
+        return _json({"model": model.name, **answer, "characters": characters})
 
     @app.post(
         "/models/{name}",

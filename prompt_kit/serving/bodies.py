@@ -24,11 +24,15 @@ _DRAINED = 256 << 20  # bytes of a body that is too large, read on so that the c
 
 @dataclass(frozen=True)
 class Question:
-    """What a request asks: the texts, of which model (None: the first), and how many labels of each."""
+    """What a request asks: the texts, of which model (None: the first), and how many labels of each.
+
+    label  that /explain is to explain; None: the most probable one
+    """
 
     examples: list[Example]
     model: Optional[str] = None
     top_k: int = 1
+    label: Optional[str] = None
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
@@ -87,9 +91,7 @@ def parse_predict(body: bytes, limits: Limits, labels: Callable[[Optional[str]],
     """{"texts": [...], "model": "name", "top_k": 3}; `labels` tells how many the model has. Refusals 400, 404 and 422."""
     content = _object(body)
     _only(content, ("texts", "text_pairs", "model", "top_k"))
-    name = content.get("model")
-    if name is not None and not isinstance(name, str):
-        raise _wrong("model", "the name of a model", name)
+    name = _name(content, "model", "the name of a model")
     top_k = content.get("top_k", 1)
     most = labels(name)
     if not isinstance(top_k, int) or isinstance(top_k, bool) or not 1 <= top_k <= most:
@@ -97,6 +99,18 @@ def parse_predict(body: bytes, limits: Limits, labels: Callable[[Optional[str]],
     if "texts" not in content:
         raise Refusal(422, "wrong_shape", 'expected {"texts": ["…"]}, got no "texts"')
     return Question(_examples("texts", content["texts"], "text_pairs", content.get("text_pairs"), limits), name, top_k)
+
+
+def parse_explain(body: bytes, limits: Limits) -> Question:
+    """{"text": "…", "text_pair": "…", "label": "…", "model": "name"}, all but the text optional. Refusals 400 and 422."""
+    content = _object(body)
+    _only(content, ("text", "text_pair", "label", "model"))
+    if "text" not in content:
+        raise Refusal(422, "wrong_shape", 'expected {"text": "…"}, got no "text"')
+    name, label = _name(content, "model", "the name of a model"), _name(content, "label", "a label of the model")
+    texts, pairs = [content["text"]], content.get("text_pair")
+    examples = _examples("text", texts, "text_pair", None if pairs is None else [pairs], limits)
+    return Question(examples, name, label=label)
 
 
 def parse_simple_server(body: bytes, limits: Limits) -> Question:
@@ -115,6 +129,13 @@ def parse_simple_server(body: bytes, limits: Limits) -> Question:
         raise Refusal(422, "wrong_shape", 'expected {"data": {"text": ["…"]}}, got no "text" in "data"')
     texts, pairs = ([value] if isinstance(value, str) else value for value in (data["text"], data.get("text_pair")))
     return Question(_examples("text", texts, "text_pair", pairs, limits))
+
+
+def _name(content: Mapping[str, Any], key: str, what: str) -> Optional[str]:
+    value = content.get(key)
+    if value is not None and not isinstance(value, str):
+        raise _wrong(key, what, value)
+    return value
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

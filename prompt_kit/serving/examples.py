@@ -68,6 +68,34 @@ PREDICT = {
         }
     ),
 }
+EXPLAIN = {
+    **_request(
+        {
+            "type": "object",
+            "required": ["text"],
+            "additionalProperties": False,
+            "properties": {
+                "text": {"type": "string"},
+                "text_pair": {
+                    "type": "string",
+                    "description": "the second text, for a model whose template reads text_b",
+                },
+                "label": {"type": "string", "description": "what to explain; the most probable label without it"},
+                "model": {"type": "string", "description": "a name of GET /models; the first without it"},
+            },
+        },
+        {"text": "今晚国足迎战日本队"},
+    ),
+    **_answer(
+        {
+            "model": "default",
+            "label": "news_sports",
+            "score": 0.98,
+            "is_cut": False,
+            "characters": [{"text": "今", "start": 0, "log_odds": 0.39, "probability": 0.01}, {"text": "…"}],
+        }
+    ),
+}
 SIMPLE_SERVER = {
     **_request(
         {

@@ -57,6 +57,16 @@ class ServedModel:
             "precision": self.predictor.precision,
         }
 
+    def column_of(self, label: Optional[str]) -> Optional[int]:
+        """The label's id; Refusal 422 where the model does not have it."""
+        if label is None:
+            return None
+        if label not in self.predictor.labels:
+            raise Refusal(
+                422, "no_such_label", f"model {self.name} has no label {label[:60]!r}; GET /models lists its labels"
+            )
+        return list(self.predictor.labels).index(label)
+
     def best(self, row: np.ndarray, top_k: int) -> list[tuple[int, float]]:
         """(label's id, its probability) of the `top_k` best, best first. row: [C]."""
         order = np.argsort(-row, kind="stable")[:top_k]
