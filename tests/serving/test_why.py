@@ -86,7 +86,7 @@ def test_why_by_keyboard(chromium, client, width, scheme):
     page, seen = context.new_page(), []
     page.on("console", lambda message: seen.append(message.text))
     page.goto(f"http://127.0.0.1:{client.port}/")
-    page.wait_for_function("document.querySelectorAll('#model option').length === 2")
+    page.wait_for_selector("#model option:nth-child(2)", state="attached")
     page.fill("#texts", "😀球新车")
     page.focus("#go")
     page.keyboard.press("Enter")
