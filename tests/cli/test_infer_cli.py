@@ -370,12 +370,15 @@ def test_closed_streams(root, bundle, tmp_path):
 def test_ctrl_c_at_the_start(root, bundle, tmp_path):
     """At whatever moment: one line and 130, and before the guard is there no line at all; never advice to install."""
     endings = set()
-    for moment in range(6):
+    for moment in range(30):
+        if moment >= 6 and endings:  # a busy machine takes longer to come to our first line
+            break
         command = [sys.executable, root / "infer.py", "--model_path_prefix", bundle, "--device", "cpu"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         time.sleep(0.15 + moment * 0.1)
         process.send_signal(signal.SIGINT)
         _, written = process.communicate(timeout=60)
-        if not written.startswith(b"Fatal Python error"):  # Python's own start, before any line of ours
+        pythons_own_start = written.startswith(b"Fatal Python error") or b"line 0, in <module>" in written
+        if not pythons_own_start:
             endings.add((process.returncode, written))
     assert endings <= {(130, b"interrupted\n"), (-signal.SIGINT, b"")} and endings

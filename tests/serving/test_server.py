@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -76,13 +77,17 @@ def test_it_stops_when_told_with_exit_code_0(serve, number):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
 def test_requests_under_way_are_answered(serve):
-    process, port = serve("--max_wait_ms", "1500")  # the first text waits for others that long
+    process, port = serve("--max_wait_ms", "3000")  # the first text waits for others that long
     found = []
     thread = threading.Thread(target=lambda: found.append(ask(port, ["球"])))
     thread.start()
-    threading.Event().wait(0.5)
+    for _ in range(400):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+            if b'prompt_kit_waiting_texts{model="toy"} 1.0' in answer.read():
+                break
+        time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    thread.join(20)
+    thread.join(60)
     assert found == [["sports"]]
     process.communicate(timeout=30)
     assert process.returncode == 0

@@ -387,6 +387,7 @@ def test_cross_val_score(make):
     assert cross_val_score(make(), TEXTS, GOLD, cv=folds)[1] == by_hand.score(TEXTS[:4], GOLD[:4])
 
 
+@pytest.mark.slow
 def test_pipeline(make):
     steps = [
         ("clean", FunctionTransformer(lambda texts: [text.replace("!", "") for text in texts])),
@@ -424,6 +425,7 @@ def test_pickle_joblib_and_deepcopy(fitted, make, tmp_path):
     assert len(pickle.dumps(zero)) < 2000, "the untrained model is built again, not carried"
 
 
+@pytest.mark.slow
 def test_processes(make):
     pytest.importorskip("joblib")
     alone = cross_val_score(make(), TEXTS, GOLD, cv=2)

@@ -143,6 +143,7 @@ sys.exit(0 if paddle.get_device() and int(os.environ["OMP_NUM_THREADS"]) >= 1 el
 """
 
 
+@pytest.mark.slow
 def test_importing_the_training_modules_says_nothing(root, tmp_path):
     """In a fresh environment: no advice on ccache, no count of threads, no deprecation."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(root), "LANG": "C.UTF-8"}

@@ -34,6 +34,7 @@ def no_probe(monkeypatch):
     monkeypatch.setattr(fewshot.Benchmark, "_probe", lambda self, epochs: 5.0 + float(epochs))
 
 
+@pytest.mark.slow
 def test_runs_are_real_and_are_not_repeated(data, tmp_path, tiny_folder, no_probe, capsys, monkeypatch):
     out = tmp_path / "out"
     flags = ["--data_dir", str(data), "--output_dir", str(out), "--model_name_or_path", str(tiny_folder)]
@@ -64,6 +65,7 @@ def test_runs_are_real_and_are_not_repeated(data, tmp_path, tiny_folder, no_prob
     assert [job.method for job in benchmark(flags).missing()] == ["finetune"]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_ends_the_benchmark_in_one_line(data, tmp_path, no_probe):
     flags = ["--data_dir", str(data), "--output_dir", str(tmp_path / "out"), "--methods", "zero-shot", "--seeds", "0"]
     (data / "dev.txt").write_text("今天\tnews_none\n", encoding="utf-8")

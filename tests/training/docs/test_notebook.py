@@ -82,6 +82,7 @@ def chinese_font(committed):
     return scope["chinese_font"]
 
 
+@pytest.mark.slow
 def test_it_runs_from_top_to_bottom(root, tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")

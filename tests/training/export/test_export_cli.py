@@ -8,7 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from scripts import load_script
+from scripts import load_script, run_in_turn
 from tiny import HARD, tiny_model
 
 from prompt_kit import disk
@@ -89,12 +89,6 @@ def test_mistakes(run, tmp_path):
             export.main(arguments)
 
 
-def script(root, *arguments, cwd):
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    command = [sys.executable, str(root / "export.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, timeout=120)
-
-
 def test_help_does_not_import_paddle(root, tmp_path):
     code = (
         "import runpy, sys; sys.modules.update(paddle=None, paddlenlp=None); sys.argv = sys.argv[1:]; "
@@ -106,10 +100,10 @@ def test_help_does_not_import_paddle(root, tmp_path):
     assert (done.returncode, done.stderr) == (0, b"") and b"--resume_from_checkpoint" in done.stdout
 
 
+@pytest.mark.slow
 def test_as_a_program(root, run, tmp_path):
-    done = script(root, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, b"")
-    assert done.stderr.startswith(b"export.py: wrote") and done.stderr.count(b"\n") == 1
-    done = script(root, "--resume_from_checkpoint", "none", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.startswith(b"export.py: error: no such folder") and done.stderr.count(b"\n") == 1
+    done, refused = run_in_turn(root / "export.py", [[], ["--resume_from_checkpoint", "none"]], tmp_path)
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith("export.py: wrote") and done.err.count("\n") == 1
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("export.py: error: no such folder") and refused.err.count("\n") == 1

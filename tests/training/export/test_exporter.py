@@ -170,6 +170,7 @@ def test_the_model_is_as_before(tmp_path):
     assert model.soft_prompt.vectors.grad is not None
 
 
+@pytest.mark.slow
 def test_a_model_of_thousands_of_words_survives_half_precision(tmp_path):
     """Ids above 2048 are not exact in fp16; paddle2onnx computes the soft tokens' ids in floats."""
     backbone = load_backbone("mini_zh")

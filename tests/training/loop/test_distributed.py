@@ -72,6 +72,9 @@ def two(request, root, still_folder, data, tmp_path_factory):
     return folder / "out"
 
 
+pytestmark = pytest.mark.slow
+
+
 def read(path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 

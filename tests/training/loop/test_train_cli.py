@@ -8,15 +8,13 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from other_process import owner_of
 from runs import contents, names, same, saved_weights
-from scripts import load_script
+from scripts import load_script, run_in_turn
 from tiny import EXAMPLES, LABELS
 
 from prompt_kit.data.dataset import read_examples
@@ -623,58 +621,64 @@ def test_a_bad_line_in_the_data(train, tiny_data, tmp_path):
 # -- as a process ---------------------------------------------------------------------------------------------------
 
 
-def process(root, *argv, cwd):
-    return subprocess.run(
-        [sys.executable, str(root / "train.py"), *map(str, argv)], cwd=cwd, capture_output=True, text=True, timeout=120
-    )
+@pytest.fixture(scope="module")
+def answers(root, tiny_folder, tiny_data, tmp_path_factory):
+    """What each command answers, and the folder that they worked in: one process, which does them in this order."""
+    model, data = ["--model_name_or_path", tiny_folder], ["--data_dir", tiny_data]
+    commands = {
+        "no data": [*QUIET.split(), *SHORT.split(), "--data_dir", "absent", *model],
+        "a wrong flag": ["--learning_rates", 3],
+        "train": [
+            *QUIET.split(), *SHORT.split(), "--do_eval", "--eval_steps", 1, "--max_seq_length", 32, "--world_size", 1,
+            *model, *data, "--output_dir", "out",
+        ],
+        "zero-shot": [*QUIET.split(), "--do_eval", "--max_seq_length", 32, *model, *data, "--output_dir", "zero"],
+        "help": ["--help"],
+    }  # fmt: skip
+    folder = tmp_path_factory.mktemp("work")
+    return folder, dict(zip(commands, run_in_turn(root / "train.py", list(commands.values()), folder)))
 
 
-def test_a_mistake_is_one_line_and_exit_code_2(root, tmp_path, tiny_folder):
-    done = process(
-        root, *QUIET.split(), *SHORT.split(), "--data_dir", "absent", "--model_name_or_path", tiny_folder, cwd=tmp_path
-    )
-    assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.count("\n") == 1 and done.stderr.startswith("train.py: error: ")
-    assert str(tmp_path / "absent") in done.stderr
-    assert names(tmp_path) == []
+@pytest.mark.slow
+def test_a_mistake_is_one_line_and_exit_code_2(answers):
+    folder, done = answers[0], answers[1]["no data"]
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert done.err.startswith("train.py: error: ") and str(folder / "absent") in done.err
+    assert names(folder) == ["out", "zero"], "what the other commands write"
 
 
-def test_a_wrong_flag_is_one_line_and_exit_code_2(root, tmp_path):
-    done = process(root, "--learning_rates", "3", cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "--learning_rates" in done.stderr
+@pytest.mark.slow
+def test_a_wrong_flag_is_one_line_and_exit_code_2(answers):
+    done = answers[1]["a wrong flag"]
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "--learning_rates" in done.err
 
 
-def test_a_run_says_what_it_does_on_stderr(root, tmp_path, tiny_folder, tiny_data):
-    done = process(
-        root, *QUIET.split(), *SHORT.split(), "--do_eval", "--eval_steps", 1, "--max_seq_length", 32, "--world_size", 1,
-        "--model_name_or_path", tiny_folder, "--data_dir", tiny_data, "--output_dir", "out", cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    lines = done.stderr.splitlines()
+@pytest.mark.slow
+def test_a_run_says_what_it_does_on_stderr(answers):
+    done = answers[1]["train"]
+    assert (done.code, done.out) == (0, ""), done.err
+    lines = done.err.splitlines()
     assert lines[0].startswith("ignored") and "--world_size" in lines[0]
     assert lines[1].startswith("language model: ")
     assert [line for line in lines if "step 1:" in line and "dev accuracy" in line]
     assert any(line.startswith("train: ") for line in lines) and any(line.startswith("eval: ") for line in lines)
     assert lines[2].startswith("template: ") and "step 0:" in lines[4]
     assert lines[3].startswith("texts that are in train.txt too: 8 of dev.txt")
-    assert len(lines) == 9, done.stderr  # no import's warnings, no bars, nothing twice
+    assert len(lines) == 9, done.err  # no warnings, no bars, nothing twice
 
 
-def test_zero_shot_is_the_first_line(root, tmp_path, tiny_folder, tiny_data):
-    done = process(
-        root, *QUIET.split(), "--do_eval", "--max_seq_length", 32, "--model_name_or_path", tiny_folder, "--data_dir",
-        tiny_data, "--output_dir", "zero", cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("zero-shot")
+@pytest.mark.slow
+def test_zero_shot_is_the_first_line(answers):
+    done = answers[1]["zero-shot"]
+    assert done.code == 0 and done.err.startswith("zero-shot"), done.err
 
 
-def test_help(root, tmp_path):
-    done = process(root, "--help", cwd=tmp_path)
-    assert done.returncode == 0 and done.stderr == ""
-    assert "examples:" in done.stdout and "--prompt" in done.stdout
+@pytest.mark.slow
+def test_help(answers):
+    done = answers[1]["help"]
+    assert (done.code, done.err) == (0, "")
+    assert "examples:" in done.out and "--prompt" in done.out
 
 
 # -- without dev.txt, without train.txt -------------------------------------------------------------------------------

@@ -379,6 +379,7 @@ np.savez(folder + "/logits.npz", **logits)
 """
 
 
+@pytest.mark.slow
 def test_a_moved_folder_gives_the_same_logits_in_a_fresh_process_without_network(tmp_path, root):
     expected = {}
     for family, settings in SAVED.items():

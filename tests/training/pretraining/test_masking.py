@@ -21,6 +21,7 @@ def test_words_are_jiebas():
     assert word_of_each_character("手机公司上市") == [0, 0, 1, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_jieba_leaves_nothing_and_says_nothing(root, tmp_path):
     """Its own start writes a cache into the temporary folder, trusts what it finds there, and logs."""
     program = "from prompt_kit.training.pretraining import masking\nassert len(masking.word_of_each_character('手机公司')) == 4"
