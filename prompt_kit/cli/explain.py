@@ -61,7 +61,7 @@ def of_training_folder(args: argparse.Namespace) -> Iterator[Explanation]:
 
 def build_parser(prog: str = "prompt-kit explain") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit explain", typed(prog)))
-    parser.set_defaults(prog=prog, use_fp16=False, output_file=None)
+    parser.set_defaults(prog=prog, use_fp16=False, output_file=None, support_file=None, only_support=False)
     add = parser.add_argument
     add_model_flags(parser, "fp32", "fp32 tells the small changes that one character makes best")
     add("--method", choices=METHODS, default=METHODS[0],

@@ -50,7 +50,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit report") 
 
 def build_parser(prog: str = "prompt-kit report") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("prompt-kit report", typed(prog)))
-    parser.set_defaults(prog=prog, use_fp16=False)
+    parser.set_defaults(prog=prog, use_fp16=False, support_file=None, only_support=False)
     add = parser.add_argument
     add_model_flags(parser, "fp32", "which of the exported graphs")
     add("--data_dir", required=True, metavar="FOLDER", help="folder with the labelled file")

@@ -82,7 +82,7 @@ def test_damaged_config(folder, content):
     assert "damaged" in message and "export" in message
 
 
-@pytest.mark.parametrize(("version", "fix"), [(2, "update prompt-kit"), (None, "export it with"), ("1", "export")])
+@pytest.mark.parametrize(("version", "fix"), [(99, "update prompt-kit"), (None, "export it with"), ("1", "export")])
 def test_another_format_version(folder, version, fix):
     edit_config(folder, format_version=version)
     message = fails(folder)
