@@ -64,6 +64,7 @@ def test_checks(benchmark, tmp_path):
         benchmark["check_start"](output, other)
 
 
+@pytest.mark.slow
 def test_the_whole_way(benchmark, tmp_path, capsys):
     bundle = write_toy_bundle(tmp_path / "export")
     (tmp_path / "texts").write_text("球队\n车新新\n股票\n新车股票新车\n" * 50, encoding="utf-8")

@@ -235,6 +235,7 @@ def test_a_reader_that_goes_away_is_no_error(root, tmp_path, bundle):
     assert process.wait(timeout=60) in (0, 141)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs wait4 to know how much memory a process took")
 def test_memory_does_not_grow_with_the_input(root, tmp_path, bundle):
     """A window of texts is held at a time, so ten times the lines take no more memory."""

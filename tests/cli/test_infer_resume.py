@@ -56,6 +56,7 @@ def test_cut_anywhere(run, engine, bundle, data, capsys, monkeypatch, output_for
         assert run(bundle, data, output, *options, "--resume") == whole, size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output_format", FORMATS)
 def test_killed_again_and_again(root, bundle, tmp_path, engine, output_format):
     """kill -9 at random moments, the input on stdin; then byte for byte the output of a run that was left alone."""

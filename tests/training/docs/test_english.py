@@ -71,6 +71,7 @@ def test_words_become_pieces(bert):
     assert pieces == ["i", "love", "##d", "it", "[UNK]", "wonder", "##ful", "!"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

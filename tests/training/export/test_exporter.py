@@ -258,6 +258,7 @@ def lines(path):
     return path.read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.slow
 def test_int8_that_changes_labels_is_refused(tmp_path, tiny_data, monkeypatch):
     monkeypatch.setattr(exporter, "compare_labels", lambda wanted, got: (0.5, 0.875))
     with pytest.raises(BundleError, match=r"only 87.50% of 8 texts of .*less than 99%.*--force; nothing was written"):
