@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from prompt_kit.atomic import replace_files
-from prompt_kit.data.columns import check_lengths, read_label_column, read_text_column
-from prompt_kit.data.dataset import Example, read_dataset, read_examples, read_texts
+from prompt_kit.data.columns import check_lengths, read_label_column, read_pair_column, read_text_column
+from prompt_kit.data.dataset import AText, Example, read_dataset, read_examples, read_texts
+from prompt_kit.data.line_format import Label, LineFormat
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import CheckpointError, ConfigError, DataError, DependencyError
 from prompt_kit.json_file import write_json
-from prompt_kit.metrics import accuracy_and_f1
 from prompt_kit.prompt.classes import Classes
+from prompt_kit.prompt.label_sets import read_label_sets
+from prompt_kit.prompt.task import Task
+from prompt_kit.prompt.template import Template
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 CLASSIFIER_FILE = "classifier.json"
 RESULTS_FILE = "all_results.json"
 FORMAT_VERSION = 1
-_OWN = ("labels", "options", "verbose")  # parameters that are no flags of train.py
+_OWN = ("labels", "options", "verbose", "text_pairs")  # parameters that are no flags of train.py
 
 
 class NotTrainedError(ConfigError, NotFittedError):
@@ -63,6 +66,10 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         model_name_or_path: folder or PaddleNLP name of a language model; None as train.py chooses.
         method: `prompt`, or `finetune`, which cannot predict before `fit`.
         verbalizer: the head: `cosine`, `soft`, `manual` or `prototype`.
+        task_type: `multi-class`, one label a text; `multi-label`, any number; `hierarchical`, such labels with levels, a##b
+            under a. With several labels a text, y holds a list of labels a text, or is a matrix [N, C] of ones and zeros with
+            the columns of `classes_`, which is what `predict` gives.
+        text_pairs: X holds pairs of texts, (text_a, text_b) each; so it does where `prompt` is a template with text_b.
         calibrate: take away what the prompt says of the labels by itself.
         max_seq_length: longest input in tokens, prompt included.
         num_train_epochs: epochs; given, so many are trained, without early stopping.
@@ -93,6 +100,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         model_name_or_path: Optional[str] = None,
         method: str = "prompt",
         verbalizer: str = "cosine",
+        task_type: str = "multi-class",
+        text_pairs: bool = False,
         calibrate: bool = False,
         max_seq_length: int = 128,
         num_train_epochs: Optional[float] = None,
@@ -112,6 +121,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         self.model_name_or_path = model_name_or_path
         self.method = method
         self.verbalizer = verbalizer
+        self.task_type = task_type
+        self.text_pairs = text_pairs
         self.calibrate = calibrate
         self.max_seq_length = max_seq_length
         self.num_train_epochs = num_train_epochs
@@ -156,7 +167,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
             classes, train, dev, unlabelled = self._read(
                 X, y, eval_data, unlabeled_data, in_memory.starts_well(settings)
             )
-            model, results = in_memory.train(settings, classes.verbalizer, train, dev, unlabelled, bool(self.verbose))
+            verbose, pairs = bool(self.verbose), self._pairs
+            model, results = in_memory.train(settings, classes.verbalizer, train, dev, unlabelled, verbose, pairs)
         self._files = None
         self._classes, self._model, self.results_ = classes, model, results
         return self
@@ -174,16 +186,24 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
                 raise DataError(
                     f"{type(self).__name__} requires y to be passed, but the target y is None: give every text its label"
                 )
-            texts, labels = read_text_column(X), read_label_column(y)
-            check_lengths(texts, labels)
-            classes = Classes.from_examples(labels) if self.labels is None else Classes.from_labels(self.labels)
-            train, dev, unlabelled = _examples(texts, classes.names_of(labels)), None, None
+            texts = self._texts(X)
+            names: Sequence[Label]
+            if self._several:
+                classes = None if self.labels is None else Classes.from_labels(self.labels)
+                classes, names = read_label_sets(y, classes)
+            else:
+                labels = read_label_column(y)
+                check_lengths(texts, labels)
+                classes = Classes.from_examples(labels) if self.labels is None else Classes.from_labels(self.labels)
+                names = classes.names_of(labels)
+            check_lengths(texts, names)
+            train, dev, unlabelled = _examples(texts, names), None, None
         if eval_data is not None:
             dev = self._read_labelled(eval_data, classes, "eval_data")
         if isinstance(unlabeled_data, (str, os.PathLike)):
-            unlabelled = read_texts(unlabeled_data, classes.verbalizer.labels)
+            unlabelled = read_texts(unlabeled_data, classes.verbalizer.labels, self._line_format)
         elif unlabeled_data is not None:
-            unlabelled = read_text_column(unlabeled_data, "unlabeled_data")
+            unlabelled = self._texts(unlabeled_data, "unlabeled_data")
         return classes, train, dev, unlabelled
 
     def _read_folder(self, folder: Path, starts_well: bool) -> tuple:
@@ -194,51 +214,70 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         classes = Classes.from_labels(folder if self.labels is None else self.labels)
         only_texts = starts_well and not (folder / "train.txt").exists() and (folder / "data.txt").exists()
         splits = [*([] if only_texts else ["train"]), "dev", *(["data"] if starts_well or self.calibrate else [])]
-        data = read_dataset(folder, classes.verbalizer, splits, optional=("dev", "data"))
+        data = read_dataset(folder, classes.verbalizer, splits, ("dev", "data"), self._line_format)
         return classes, data.train, data.dev, data.unlabelled
 
     def _read_labelled(self, data: Any, classes: Classes, name: str) -> list[Example]:
         """(texts, labels), or the path of a file of them."""
         if isinstance(data, (str, os.PathLike)):
-            return read_examples(data, classes.verbalizer.labels, require_labels=True)
+            return read_examples(data, classes.verbalizer.labels, True, self._line_format)
         if not isinstance(data, Sequence) or len(data) != 2:
             raise DataError(f"{name}: expected a pair (texts, labels), or the path of a labelled file")
-        texts, labels = read_text_column(data[0], f"{name} texts"), read_label_column(data[1], f"{name} labels")
-        check_lengths(texts, labels, (f"{name} texts", f"{name} labels"))
-        return _examples(texts, classes.names_of(labels, f"{name} labels"))
+        texts = self._texts(data[0], f"{name} texts")
+        names: Sequence[Label]
+        if self._several:
+            _, names = read_label_sets(data[1], classes, f"{name} labels")
+        else:
+            names = classes.names_of(read_label_column(data[1], f"{name} labels"), f"{name} labels")
+        check_lengths(texts, names, (f"{name} texts", f"{name} labels"))
+        return _examples(texts, names)
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
     def predict(self, X: Any) -> np.ndarray:
         """[N] the label of each text, of the type that the labels were given in. Before `fit`: zero-shot.
 
+        Where a text may have several, int [N, C] of ones and zeros, as scikit-learn has it; `predict_labels` names them.
+
         Raises NotTrainedError, which is a NotFittedError, where there is nothing to predict with before `fit`.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        probabilities = self.predict_proba(X)
+        if self._several:
+            return self._model_task().chosen(probabilities).astype(int)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_labels(self, X: Any) -> list[tuple]:
+        """The labels of each text, however many, in the order of `classes_`."""
+        if not self._several:
+            return [(label,) for label in self.predict(X)]
+        classes = self.classes_.tolist()
+        return [tuple(label for label, there in zip(classes, row) if there) for row in self.predict(X)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """[N, C] float64, the probability of each label, in the order of `classes_`."""
+        return self._probabilities(_examples(self._texts(X), None))[:, self._get_classes().order]
+
+    def _probabilities(self, examples: Sequence[Example]) -> np.ndarray:
+        """[N, C] in the order of the model's labels."""
         with self._at_work():
             from prompt_kit.training.loop.prediction import predict_probabilities
 
-            model = self._get_model()
-            examples = _examples(read_text_column(X), None)
-            probabilities = predict_probabilities(model, examples, self._eval_batch_size())
-        return probabilities[:, self._get_classes().order]
+            return predict_probabilities(self._get_model(), examples, self._eval_batch_size())
 
     def evaluate(self, X: Any, y: Any = None) -> dict[str, float]:
-        """{"accuracy", "macro_f1", "loss"} on texts and their labels, or on a labelled file such as data/tnews/test.txt."""
+        """{"accuracy", "macro_f1", "loss"} on texts and their labels, or on a labelled file such as data/tnews/test.txt.
+
+        Where a text may have several labels, also "micro_f1"; the accuracy is of texts all of whose labels are right.
+        """
         classes = self._get_classes()
         is_file = y is None and isinstance(X, (str, os.PathLike))
         if y is None and not is_file:
             raise DataError("evaluate needs labels: evaluate(texts, labels), or the path of a labelled file")
         examples = self._read_labelled(X if is_file else (X, y), classes, "test")
-        probabilities = self.predict_proba([example.text_a for example in examples])
-        names = [classes.verbalizer.labels[place] for place in classes.order]
-        gold = np.array([names.index(example.gold) for example in examples])
-        right = np.maximum(probabilities[np.arange(len(gold)), gold], np.finfo(float).tiny)
-        return {**accuracy_and_f1(probabilities.argmax(axis=1), gold), "loss": float(-np.log(right).mean())}
+        probabilities, task = self._probabilities(examples), self._model_task()
+        labels = classes.verbalizer.labels
+        gold = task.targets([example.label for example in examples], classes.verbalizer.label_to_id)
+        return {**task.scores(probabilities, gold, labels), "loss": task.loss_of(probabilities, gold)}
 
     @property
     def classes_(self) -> np.ndarray:
@@ -250,6 +289,38 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         """The PromptModel or FineTuneModel; before `fit` the zero-shot one."""
         with self._at_work():
             return self._get_model()
+
+    @property
+    def _pairs(self) -> bool:
+        """Whether two texts are classified together."""
+        has_b = self.prompt is not None and "text_b" in Template.from_prompt(self.prompt).fields
+        if self.text_pairs and self.prompt is not None and not has_b:
+            raise ConfigError(
+                f"text_pairs contradicts the prompt {self.prompt!r}, which reads one text; put text_b into it"
+            )
+        return has_b or self.text_pairs
+
+    @property
+    def _line_format(self) -> LineFormat:
+        return self._task.line_format(self._pairs)
+
+    def _texts(self, X: Any, name: str = "texts") -> list[AText]:
+        """Texts, or pairs of them as Examples."""
+        if not self._pairs:
+            return list(read_text_column(X, name))
+        return [Example(text, text_b=other) for text, other in read_pair_column(X, name)]
+
+    @property
+    def _several(self) -> bool:
+        return self._task.several
+
+    @property
+    def _task(self) -> Task:
+        """As it is asked for, without a threshold."""
+        return Task(self.task_type)
+
+    def _model_task(self) -> Task:
+        return self.model_.task
 
     # -- folders ------------------------------------------------------------------------------------------------------
 
@@ -342,6 +413,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = self.task_type != "multi-class"
         tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, True, False
         tags.requires_fit = self.labels is None or self.method != "prompt"
         return tags
@@ -426,10 +498,10 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         from prompt_kit.training.loop.in_memory import start
 
         settings = self._settings()
-        key = (classes, repr(sorted(settings.items(), key=lambda item: item[0])))
+        key = (classes, self._pairs, repr(sorted(settings.items(), key=lambda item: item[0])))
         cached = getattr(self, "_zero_shot", None)
         if cached is None or cached[0] != key:
-            self._zero_shot = (key, start(settings, classes.verbalizer))
+            self._zero_shot = (key, start(settings, classes.verbalizer, self._pairs))
         return self._zero_shot[1]
 
     def _eval_batch_size(self) -> int:
@@ -450,10 +522,11 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         return json.loads(json.dumps(given, default=_plain))
 
 
-def _examples(texts: Sequence[str], names: Optional[Sequence[str]]) -> list[Example]:
+def _examples(texts: Sequence[AText], names: Optional[Sequence[Label]]) -> list[Example]:
+    whole = [text if isinstance(text, Example) else Example(text) for text in texts]
     if names is None:
-        return [Example(text) for text in texts]
-    return [Example(text, name) for text, name in zip(texts, names)]
+        return whole
+    return [Example(one.text_a, name, one.text_b) for one, name in zip(whole, names)]
 
 
 def _plain(value: Any) -> Any:
@@ -471,6 +544,8 @@ def _settings_of(model: TextClassifier) -> dict[str, Any]:
     """The parameters that a folder of train.py tells of."""
     settings = {
         "method": model.method,
+        "task_type": model.task.kind,
+        "text_pairs": model.reads_pairs,
         "model_name_or_path": model.config.base_model,
         "max_seq_length": model.prompt_tokenizer.max_seq_length,
     }

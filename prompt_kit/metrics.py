@@ -54,6 +54,29 @@ def accuracy_and_f1(predicted: np.ndarray, gold: np.ndarray) -> dict[str, float]
     }
 
 
+def micro_f1(predicted: np.ndarray, gold: np.ndarray) -> float:
+    """Of label sets [N, C] bool: 2 TP / (2 TP + FP + FN) over all texts and labels; 0 where there is nothing to find."""
+    right, wrong = int((predicted & gold).sum()), int((predicted ^ gold).sum())
+    return 2 * right / (2 * right + wrong) if right else 0.0
+
+
+def label_set_scores(predicted: np.ndarray, gold: np.ndarray) -> dict[str, float]:
+    """{"accuracy", "micro_f1", "macro_f1"} of label sets [N, C] bool.
+
+    The accuracy is the share of texts all of whose labels are right; the macro F1 is the mean over the labels that occur in
+    either.
+    """
+    from sklearn.metrics import accuracy_score, f1_score
+
+    occur = (predicted | gold).any(axis=0)
+    each = f1_score(gold, predicted, average=None, zero_division=0.0)
+    return {
+        "accuracy": float(accuracy_score(gold, predicted)),
+        "micro_f1": float(f1_score(gold, predicted, average="micro", zero_division=0.0)),
+        "macro_f1": float(np.atleast_1d(each)[occur].mean()) if occur.any() else 0.0,
+    }
+
+
 def class_report(predicted: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> str:
     """A table of precision, recall, F1 and support of each label."""
     from sklearn.metrics import classification_report
@@ -74,7 +97,15 @@ def class_scores(predicted: np.ndarray, gold: np.ndarray, num_labels: int) -> li
 def reliability(probabilities: np.ndarray, gold: np.ndarray, num_bins: int = 10) -> list[Bin]:
     """The predictions of [N, C] probabilities, by the probability of the predicted label, in bins of equal width."""
     best = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == gold
+    return _binned(best, probabilities.argmax(axis=1) == gold, num_bins)
+
+
+def reliability_of_sets(probabilities: np.ndarray, gold: np.ndarray, num_bins: int = 10) -> list[Bin]:
+    """The same of every label of every text, [N, C]: its probability, and whether it is in the label set [N, C] bool."""
+    return _binned(probabilities.ravel(), gold.ravel(), num_bins)
+
+
+def _binned(best: np.ndarray, right: np.ndarray, num_bins: int) -> list[Bin]:
     places = np.clip(np.ceil(best * num_bins).astype(int) - 1, 0, num_bins - 1)
     bins = []
     for place in range(num_bins):

@@ -166,7 +166,7 @@ def test_one_reader_of_two_kinds(tmp_path):
         ("model_prompt", {"format_version": True}, "has format_version True"),
         ("model_prompt", {"method": "else"}, 'method is "else", expected one of prompt, finetune, rtd'),
         ("model_prompt", {"mode": ["a"]}, 'mode is ["a"], expected one of prompt, finetune, rtd, zero-shot'),
-        ("model_prompt", {"task_type": "tree"}, 'task_type is "tree", expected one of multi-class'),
+        ("model_prompt", {"task_type": "tree"}, 'task_type is "tree", expected one of multi-class, multi-label, hierarchical'),
         ("model_prompt", {"prompt": {**PROMPT, "max_seq_length": 10**12}}, "prompt.max_seq_length is 1000000000000, expected"),
         ("model_prompt", {"prompt": {**PROMPT, "first_max_length": 0}}, "prompt.first_max_length is 0, expected a whole number"),
         ("model_prompt", {"prompt": {**PROMPT, "template": "{'mask'"}}, "template error at column"),
@@ -178,7 +178,7 @@ def test_one_reader_of_two_kinds(tmp_path):
         ("bundle", {"metrics": {"eval_accuracy": "high"}}, "metrics is"),
         ("bundle", {"prompt": {**PROMPT, "max_seq_length": 10**12}}, "prompt.max_seq_length is 1000000000000, expected"),
         ("bundle", {"inputs": {"input_ids": "batch"}}, "inputs is"),
-        ("bundle", {"task_type": 1}, "task_type is 1, expected one of multi-class"),
+        ("bundle", {"task_type": 1}, "task_type is 1, expected one of multi-class, multi-label, hierarchical"),
         ("ensemble", {"metrics": [1]}, "metrics is [1], expected an object of numbers by name"),
     ],
 )  # fmt: skip
@@ -214,18 +214,18 @@ def test_what_cannot_be_read_is_not_written(tmp_path):
 class Later(ModelConfig):
     """A ModelConfig of a later version, with an entry that its readers must know."""
 
-    task: str = entry(one_of("one", "two"), "one", since=4)
+    later: str = entry(one_of("one", "two"), "one", since=4)
 
 
 def test_a_further_entry_is_one_line_and_raises_the_version_only_where_it_is_used(tmp_path):
-    assert Later(**MODEL).format_version == 1 and Later(**MODEL, task="two").format_version == 4
+    assert Later(**MODEL).format_version == 1 and Later(**MODEL, later="two").format_version == 4
     write_prompt_config(tmp_path, Later(**MODEL))
-    assert content(tmp_path)["task"] == "one"
+    assert content(tmp_path)["later"] == "one"
     assert read_prompt_config(tmp_path, Later) == Later(**MODEL)
     assert read_prompt_config(tmp_path, ModelConfig) == ModelConfig(**MODEL)  # who does not know it passes it over
-    write_prompt_config(tmp_path, Later(**MODEL, task="two"))
-    assert read_prompt_config(tmp_path, Later).task == "two"
+    write_prompt_config(tmp_path, Later(**MODEL, later="two"))
+    assert read_prompt_config(tmp_path, Later).later == "two"
     assert "has format_version 4" in refusal(CheckpointError, tmp_path, ModelConfig)  # or refuses the file
     written = content(tmp_path)
-    (tmp_path / "prompt_config.json").write_text(json.dumps({**written, "task": "three"}), encoding="utf-8")
-    assert 'task is "three", expected one of one, two' in refusal(CheckpointError, tmp_path, Later)
+    (tmp_path / "prompt_config.json").write_text(json.dumps({**written, "later": "three"}), encoding="utf-8")
+    assert 'later is "three", expected one of one, two' in refusal(CheckpointError, tmp_path, Later)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -23,11 +24,11 @@ STATES_GRAPH = Path(__file__).parent / "golden" / "sum_of_tokens_states.onnx"
 GRAPH = Path(__file__).parent / "golden" / "sum_of_tokens.onnx"
 
 
-def toy_config(**changes) -> BundleConfig:
+def toy_config(task: Task = ONE_LABEL, **changes) -> BundleConfig:
     prompt_tokenizer = PromptTokenizer(Template.parse(TEMPLATE), Tokenizer.from_vocab(VOCABULARY), max_seq_length=16)
     models = {"fp32": "model.onnx", "fp16": "model_fp16.onnx"}
     config = {"prompt": prompt_tokenizer.to_config(), "verbalizer": LABELS, "models": models, "base_model": "toy"}
-    return BundleConfig(**{**config, **changes})
+    return BundleConfig(**{**config, **task.to_entries(), **changes})
 
 
 def write_toy_bundle(folder: Path, **changes) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Callable, Optional
 
 from prompt_kit.cli.model_flags import add_model_flags
@@ -39,7 +39,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit explain")
         explanations = of_training_folder(args)
     else:
         predictor = load(args)
-        texts = open_texts(args, predictor.labels)
+        texts = open_texts(args, predictor.labels, predictor.reads_pairs)
         explanations = predictor.explain_stream(texts, args.top_k, args.label, args.batch_size)
     for explanation in explanations:
         print(show(explanation))
@@ -53,7 +53,7 @@ def of_training_folder(args: argparse.Namespace) -> Iterator[Explanation]:
     from prompt_kit.training.models.prompt_model import PromptModel
 
     model = PromptModel.from_pretrained(args.resume_from_checkpoint)
-    texts: Iterable[str] = open_texts(args, model.verbalizer.labels)
+    texts = open_texts(args, model.verbalizer.labels, model.reads_pairs)
     if args.method == "integrated_gradients":
         return explain_by_gradients(model, texts, args.top_k, args.label)
     return explain_by_leaving_out(model, texts, args.top_k, args.label, args.batch_size)

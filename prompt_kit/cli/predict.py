@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from prompt_kit.cli import predict_table
 from prompt_kit.cli.model_flags import add_model_flags
 from prompt_kit.cli.parser import ArgumentParser, note, typed
+from prompt_kit.cli.predict_lines import FORMATS, labels_to_show, line_writer
 from prompt_kit.cli.text_flag import add_text_flag
 from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import ConfigError, DataError, OutputError, shown
 
 if TYPE_CHECKING:
+    from prompt_kit.data.dataset import AText
     from prompt_kit.inference.output_file import OutputFile
     from prompt_kit.inference.predictor import Prediction, Predictor
+
+Show = Callable[["Prediction"], str]  # a prediction as a line
 
 EXAMPLES = """\
 input is one of: --data_dir, --text, --input_file, or lines piped to stdin. One line of output a text, in the same order.
@@ -31,6 +34,7 @@ examples:
   python infer.py --data_dir data/tnews > labels.txt
   python infer.py --text 今晚国足迎战日本队 新车上市售价公布
   python infer.py --input_file reviews.csv --output_file labelled.csv          (a table; other columns are kept)
+  python infer.py --text 今晚国足迎战日本队 --text_pair 国足备战                   (a model that reads two texts)
   cat headlines.txt | python infer.py --output_format jsonl --top_k 3
   python infer.py --support_file new_label.txt --text 今晚国足迎战日本队        (a label more, without training)
   python infer.py --data_dir data/tnews --output_file labels.txt --resume      (go on where a killed run stopped)
@@ -48,14 +52,17 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "infer.py") -> None:
     if args.model_name_or_path:
         note(args.prog, "--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
     predictor = load(args)
-    texts = open_texts(args, predictor.labels)
-    predictions = count(predict(predictor, texts, args, output), predictor, args.prog, to_file=output is not None)
+    top_k = labels_to_show(args, predictor)
+    show = line_writer(args.output_format, predictor.decision.several)
+    texts = open_texts(args, predictor.labels, predictor.reads_pairs)
+    predictions = predict(predictor, texts, args, output, top_k, show)
+    predictions = count(predictions, predictor, args.prog, to_file=output is not None)
     if output is None:
-        show, at_once = FORMATS[args.output_format], args.batch_size == 1
+        at_once = args.batch_size == 1
         for prediction in predictions:
             print_line(show(prediction), at_once)
     else:
-        write(predictions, args, output)
+        write(predictions, args, output, show)
 
 
 def build_parser(prog: str = "infer.py") -> ArgumentParser:
@@ -72,8 +79,9 @@ def build_parser(prog: str = "infer.py") -> ArgumentParser:
     add("--support_file", metavar="PATH",
         help="text<TAB>label a line: a few texts of each label to add to the model's; export with --with_states")  # fmt: skip
     add("--only_support", action="store_true", help="the labels of --support_file alone, not the model's")
-    add("--output_format", choices=sorted(FORMATS), default="label",
-        help="label: the label alone; tsv: text, label, probability; jsonl: a JSON object (default: %(default)s)")  # fmt: skip
+    add("--output_format", choices=FORMATS, default="label",
+        help="label: the label alone, or several with commas between; tsv: text, label, probability; jsonl: a JSON object, "
+        "of several labels with all probabilities (default: %(default)s)")  # fmt: skip
     add("--output_file", metavar="PATH", help="write there instead of to stdout")
     add("--resume", action="store_true",
         help="go on in --output_file behind the lines that are there; give the same input, from its start")  # fmt: skip
@@ -100,9 +108,14 @@ def check_input(args: argparse.Namespace) -> None:
     check_support(args)
     if args.text is not None and args.data_dir is not None:
         raise ConfigError("--text and --data_dir are both given; give one of them")
-    for number, text in enumerate(args.text or (), start=1):
-        if is_empty(text):
-            raise DataError(f"--text: text {number} is empty ({shown(text)}), expected some words")
+    for name in ("text", "text_pair"):
+        for number, text in enumerate(getattr(args, name) or (), start=1):
+            if is_empty(text):
+                raise DataError(f"--{name}: text {number} is empty ({shown(text)}), expected some words")
+    if args.text_pair is not None and len(args.text_pair) != len(args.text or ()):
+        raise ConfigError(
+            f"--text has {len(args.text or ())} texts, but --text_pair {len(args.text_pair)}; give every text its second one"
+        )
     if sys.stdout is None and args.output_file is None:
         raise ConfigError("stdout is closed, so there is no place for the labels; open it, or add --output_file PATH")
     if args.text is None and args.data_dir is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -112,17 +125,24 @@ def check_input(args: argparse.Namespace) -> None:
         )
 
 
-def open_texts(args: argparse.Namespace, labels: Sequence[str]) -> Iterator[str]:
-    """The texts of the one input that was given; files and stdin are read as they are needed, never whole."""
-    from prompt_kit.data.dataset import iter_texts, unlabelled
+def open_texts(args: argparse.Namespace, labels: Sequence[str], pairs: bool) -> Iterator[AText]:
+    """The texts, or pairs of them, of the one input that was given; files and stdin are read as they are needed, never whole."""
+    from prompt_kit.data.dataset import Example, iter_texts, texts_of, unlabelled
     from prompt_kit.data.lines import read_lines
 
+    if args.text_pair is not None and not pairs:
+        raise ConfigError("--text_pair is for models that read two texts, and this one reads one; drop --text_pair")
     if args.text is not None:
-        return unlabelled(enumerate(args.text, start=1), "--text", labels)
+        texts = unlabelled(enumerate(args.text, start=1), "--text", labels)
+        if not pairs:
+            return texts
+        if args.text_pair is None:
+            raise ConfigError("this model reads two texts: give the second of each with --text_pair")
+        return (Example(text, text_b=other) for text, other in zip(texts, args.text_pair))
     if args.data_dir is not None:
         path = os.path.join(args.data_dir, "data.txt")
-        return unlabelled(read_lines(path), path, labels)
-    return iter_texts(sys.stdin, labels=labels)
+        return texts_of(read_lines(path), path, labels, pairs)
+    return iter_texts(sys.stdin, labels=labels, pairs=pairs)
 
 
 def open_output(args: argparse.Namespace) -> Optional[OutputFile]:
@@ -141,7 +161,12 @@ def open_output(args: argparse.Namespace) -> Optional[OutputFile]:
 
 
 def predict(
-    predictor: Predictor, texts: Iterator[str], args: argparse.Namespace, output: Optional[OutputFile]
+    predictor: Predictor,
+    texts: Iterator[AText],
+    args: argparse.Namespace,
+    output: Optional[OutputFile],
+    top_k: int,
+    show: Show,
 ) -> Iterator[Prediction]:
     """Predictions of the texts that `output` does not have yet.
 
@@ -158,12 +183,12 @@ def predict(
         )
     window = window_size(args.batch_size)
     skipped = max(done - 1, 0) // window * window
-    predictions = predictor.predict_stream(islice(texts, skipped, None), args.batch_size, args.top_k)
+    predictions = predictor.predict_stream(islice(texts, skipped, None), args.batch_size, top_k)
     again = list(islice(predictions, done - skipped))
     if len(again) < done - skipped:
         raise DataError(f"{args.output_file} has {done} lines, more than the input: it is the output of another one")
     last = output.place.last if output else ""
-    if again and _without_numbers(FORMATS[args.output_format](again[-1])) != _without_numbers(last):
+    if again and _without_numbers(show(again[-1])) != _without_numbers(last):
         raise DataError(
             f"{args.output_file}:{done}: not what this run writes for text {done}; --resume needs the input, the model, "
             "--output_format and --top_k that the file was begun with (or --overwrite to start again)"
@@ -171,11 +196,11 @@ def predict(
     return predictions
 
 
-def write(predictions: Iterable[Prediction], args: argparse.Namespace, output: OutputFile) -> None:
+def write(predictions: Iterable[Prediction], args: argparse.Namespace, output: OutputFile, show: Show) -> None:
     """Write the predictions, handing each window over as it is done: a kill then costs no more than a window."""
     from prompt_kit.inference.predictor import window_size
 
-    show, window = FORMATS[args.output_format], window_size(args.batch_size)
+    window = window_size(args.batch_size)
     try:
         for number, prediction in enumerate(predictions, start=output.place.lines + 1):
             output.write(show(prediction))
@@ -260,24 +285,3 @@ def count(predictions: Iterable[Prediction], predictor: Predictor, prog: str, to
 def _without_numbers(line: str) -> str:
     """Another batch size or machine may change the last digit of a probability, which is no reason to refuse."""
     return re.sub(r"\d\.\d+(e-\d+)?|\de-\d+", "", line)
-
-
-def _tsv(prediction: Prediction) -> str:
-    from prompt_kit.inference.table import table_row
-
-    columns = [field for label, probability in prediction.top for field in (label, f"{probability:.6f}")]
-    return table_row([prediction.text, *columns])
-
-
-def _jsonl(prediction: Prediction) -> str:
-    record: dict[str, Any] = {"text": prediction.text, "label": prediction.label, "score": round(prediction.score, 6)}
-    if len(prediction.top) > 1:
-        record["top"] = [{"label": label, "score": round(probability, 6)} for label, probability in prediction.top]
-    return json.dumps(record, ensure_ascii=False)
-
-
-FORMATS: dict[str, Callable[[Prediction], str]] = {
-    "label": lambda prediction: prediction.label,
-    "tsv": _tsv,
-    "jsonl": _jsonl,
-}

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
+from prompt_kit.cli.predict_lines import labels_to_show
 from prompt_kit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def add_flags(add: Callable[..., Any]) -> None:
     add("--input_file", metavar="PATH",
         help="label the rows of a CSV, TSV or JSON lines file and keep its other columns")  # fmt: skip
     add("--text_column", metavar="NAME", help="the column of the texts in --input_file, where it cannot be told")
+    add("--text_pair_column", metavar="NAME",
+        help="the column of the second texts, for a model that reads two")  # fmt: skip
     add("--encoding", metavar="NAME", help="of --input_file, instead of telling UTF-8, UTF-16 and GB18030 apart")
 
 
@@ -31,13 +34,21 @@ def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor
 
     check(args)
     asked = format_of(args.output_file) if args.output_file is not None else None
-    table = read_table_file(args.input_file, args.text_column, args.encoding)
+    predictor = load(args)
+    labels_to_show(args, predictor)
+    if args.text_pair_column is not None and not predictor.reads_pairs:
+        raise ConfigError(
+            f"--text_pair_column {args.text_pair_column} is for models that read two texts, and this one reads one; drop it"
+        )
+    table = read_table_file(
+        args.input_file, args.text_column, args.encoding, args.text_pair_column, predictor.reads_pairs
+    )
     new = new_columns(asked or shown_format(args, table.format), args.top_k)
     check_new_columns(table, new, args.input_file)
     texts = table.texts()  # all of them, so that a mistake in the last row costs no time
-    predictions = load(args).predict_stream(texts, args.batch_size, args.top_k)
+    predictions = predictor.predict_stream(texts, args.batch_size, args.top_k)
     format_ = asked or shown_format(args, table.format)
-    rows = labelled((row for _, row in table.rows), predictions, format_)
+    rows = labelled((row for _, row in table.rows), predictions, format_, predictor.decision.several)
     header = (*table.header, *new)
     if args.output_file is None:
         write_rows(sys.stdout, format_, header, rows)
@@ -51,7 +62,11 @@ def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor
 
 def check(args: argparse.Namespace) -> None:
     """Refuse flags that contradict --input_file."""
-    for name, given in (("--text", args.text is not None), ("--data_dir", args.data_dir is not None)):
+    for name, given in (
+        ("--text", args.text is not None),
+        ("--text_pair", args.text_pair is not None),
+        ("--data_dir", args.data_dir is not None),
+    ):
         if given:
             raise ConfigError(f"{name} and --input_file are both given; give one of them")
     if args.only_support and args.support_file is None:
@@ -79,11 +94,21 @@ def new_columns(format_: str, top_k: int) -> list[str]:
 
 
 def labelled(
-    rows: Iterable[Mapping[str, Any]], predictions: Iterable[Prediction], format_: str
+    rows: Iterable[Mapping[str, Any]], predictions: Iterable[Prediction], format_: str, several: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Each row with what was predicted for it behind its own columns."""
     for row, prediction in zip(rows, predictions):
-        yield {**row, **added(prediction.top, format_)}
+        yield {**row, **(added_of_several(prediction, format_) if several else added(prediction.top, format_))}
+
+
+def added_of_several(prediction: Prediction, format_: str) -> dict[str, Any]:
+    """The new columns where a text may have several labels: lists in JSON lines, else with commas between."""
+    if format_ == "jsonl":
+        return {
+            LABEL: [label for label, _ in prediction.labels],
+            SCORE: [round(score, 6) for _, score in prediction.labels],
+        }
+    return {LABEL: prediction.label, SCORE: ",".join(f"{score:.6f}" for _, score in prediction.labels)}
 
 
 def added(top: Sequence[tuple[str, float]], format_: str) -> dict[str, Any]:

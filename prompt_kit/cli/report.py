@@ -13,6 +13,7 @@ from prompt_kit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from prompt_kit.data.dataset import Example
+    from prompt_kit.data.line_format import LineFormat
     from prompt_kit.inference.explanation import Explanation
     from prompt_kit.inference.predictor import Predictor
     from prompt_kit.report.evaluation import Evaluation
@@ -35,7 +36,8 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit report") 
 
     check_report(args.output_dir, args.language)
     predictor = load(args)
-    split, examples = read(args.data_dir, args.split, predictor.labels)
+    line_format = predictor.decision.line_format(predictor.reads_pairs)
+    split, examples = read(args.data_dir, args.split, predictor.labels, line_format)
     evaluation = evaluate(predictor, split, examples, args.explain)
     run = args.run or predictor.folder.parent
     path = write_report(args.output_dir, evaluation, args.language, facts_of(predictor), read_curves(run))
@@ -71,7 +73,9 @@ def parse(argv: Optional[Sequence[str]], prog: str = "prompt-kit report") -> arg
     return args
 
 
-def read(data_dir: str, split: Optional[str], labels: Sequence[str]) -> tuple[str, list[Example]]:
+def read(
+    data_dir: str, split: Optional[str], labels: Sequence[str], line_format: LineFormat
+) -> tuple[str, list[Example]]:
     """(split, its examples): the one that was asked for, else test.txt where it is there and labelled, else dev.txt."""
     from prompt_kit.data.dataset import read_examples
 
@@ -79,7 +83,7 @@ def read(data_dir: str, split: Optional[str], labels: Sequence[str]) -> tuple[st
         path = os.path.join(data_dir, f"{name}.txt")
         if name == "test" and not split and not os.path.exists(path):
             continue
-        examples = read_examples(path, labels, require_labels=name != "test")
+        examples = read_examples(path, labels, name != "test", line_format)
         if all(one.label is not None for one in examples):
             return name, examples
         if split:
@@ -90,16 +94,20 @@ def read(data_dir: str, split: Optional[str], labels: Sequence[str]) -> tuple[st
 
 
 def evaluate(predictor: Predictor, split: str, examples: Sequence[Example], num_explained: int) -> Evaluation:
-    """The model's answers, how many texts are cut, and why the most confident wrong ones are wrong."""
+    """The model's answers, how many texts are cut, and why the most confident wrong ones are wrong.
+
+    A text with several labels may lack one, for which nothing speaks: of such no character is marked.
+    """
     from prompt_kit.report.evaluation import Evaluation
 
     cut = [
         any(read.is_cut for one in reads for read in one)
         for reads in zip(*(model.prompt_tokenizer.what_is_read(examples) for model in predictor.models))
     ]
-    evaluation = Evaluation(split, predictor.labels, examples, predictor.probabilities(examples), sum(cut))
+    probabilities, task = predictor.probabilities(examples), predictor.decision
+    evaluation = Evaluation(split, predictor.labels, examples, probabilities, sum(cut), task=task)
     explanations: dict[int, Explanation] = evaluation.explanations
-    cases = evaluation.cases[:num_explained]
+    cases = [] if task.several else evaluation.cases[:num_explained]
     found = predictor.explain_stream([examples[case.row] for case in cases])
     explanations.update({case.row: one for case, one in zip(cases, found)})
     return evaluation

@@ -12,8 +12,12 @@ from prompt_kit.errors import DataError
 
 
 def add_text_flag(parser: argparse.ArgumentParser, about: str) -> None:
-    """Add it; `about` is its help."""
+    """Add it, and the flag of the second texts; `about` is its help."""
     parser.add_argument("--text", nargs="+", metavar="TEXT", action=_Texts, help=about)
+    parser.add_argument(
+        "--text_pair", nargs="+", metavar="TEXT", action=_Texts,
+        help="the second text of each of --text, for a model that reads two; in files a tab stands between them",
+    )  # fmt: skip
 
 
 class _Texts(argparse.Action):
@@ -21,10 +25,11 @@ class _Texts(argparse.Action):
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
         texts: Sequence[str] = values
-        setattr(namespace, self.dest, [_as_utf8(text, number) for number, text in enumerate(texts, start=1)])
+        flag = self.option_strings[0]
+        setattr(namespace, self.dest, [_as_utf8(text, f"{flag}:{place}") for place, text in enumerate(texts, start=1)])
 
 
-def _as_utf8(text: str, number: int) -> str:
+def _as_utf8(text: str, where: str) -> str:
     """A text of the command line, whose bytes are UTF-8 whatever the locale; DataError where they are not."""
     if not any(
         "\udc80" <= char <= "\udcff" for char in text
@@ -35,7 +40,7 @@ def _as_utf8(text: str, number: int) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as problem:
         raise DataError(
-            f"--text:{number}: not UTF-8: byte 0x{raw[problem.start]:02x} at byte offset {problem.start} of the text; the "
+            f"{where}: not UTF-8: byte 0x{raw[problem.start]:02x} at byte offset {problem.start} of the text; the "
             "terminal or script sends another encoding, perhaps GBK: set it to UTF-8, or pipe the text: "
             f"{command('iconv -f GB18030 -t UTF-8', '<stdin>')}"
         ) from None

@@ -41,7 +41,8 @@ def _run(
     if args.do_eval:
         results.write("eval", session.evaluate(trainer, dataset))
     if args.do_predict and dataset.test is not None:  # `prepare` refuses --do_predict without a test.txt
-        results.write_predictions("test", trainer.predict_logits(dataset.test), dataset.test, model.verbalizer)
+        logits = trainer.predict_logits(dataset.test)
+        results.write_predictions("test", logits, dataset.test, model.verbalizer, model.task)
     session.write_card(model, results)
     if args.report:
         session.report(model, args, dataset, results)

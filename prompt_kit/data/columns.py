@@ -6,7 +6,7 @@ pandas is not imported: a Series says of itself what is asked here.
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,19 @@ def read_text_column(values: Any, name: str = "texts") -> list[str]:
     return column
 
 
+def read_pair_column(values: Any, name: str = "texts") -> list[tuple[str, str]]:
+    """Pairs of texts: N sequences of two, or an array or frame [N, 2]. DataError as `read_text_column` raises it."""
+    if getattr(values, "ndim", 1) == 2:
+        values = np.asarray(values).tolist()
+    found = []
+    for place, pair in enumerate(read_column(values, name)):
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise DataError(f"{name}[{place}]: expected two texts, (text_a, text_b), got {_shown(pair)}")
+        text_a, text_b = read_text_column(list(pair), f"{name}[{place}]")
+        found.append((text_a, text_b))
+    return found
+
+
 def read_label_column(values: Any, name: str = "labels") -> list[Hashable]:
     """The same of labels: strings, numbers, anything hashable but a missing value."""
     column = read_column(values, name)
@@ -65,7 +78,7 @@ def read_label_column(values: Any, name: str = "labels") -> list[Hashable]:
     return column
 
 
-def check_lengths(texts: list, labels: list, names: tuple[str, str] = ("texts", "labels")) -> None:
+def check_lengths(texts: Sequence[Any], labels: Sequence[Any], names: tuple[str, str] = ("texts", "labels")) -> None:
     """DataError unless there is one label a text."""
     if len(texts) != len(labels):
         raise DataError(f"{len(texts)} {names[0]} but {len(labels)} {names[1]}; give every text its label")

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Optional, TextIO, Union
 
 from prompt_kit.data.encoding import command
 from prompt_kit.data.layout import labelled_otherwise, list_names, no_tab, not_a_text, too_many_columns, wrong_label
+from prompt_kit.data.line_format import TEXT_AND_LABEL, Label, LineFormat, labels_of
 from prompt_kit.data.lines import PathLike, number_lines, read_lines
+from prompt_kit.data.pairs import iter_pairs, read_labelled_pairs
 from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import ConfigError, DataError, shown
 
@@ -32,18 +34,21 @@ OPTIONAL_SPLITS = ("test", "data")
 
 @dataclass(frozen=True)
 class Example:
-    """One line of a data file. `text_b` is for templates over two texts; the line format fills `text_a` only."""
+    """One line of a data file; see LineFormat for what fills `text_b`, and for when a label is a tuple of them."""
 
     text_a: str
-    label: Optional[str] = None
+    label: Optional[Label] = None
     text_b: Optional[str] = None
 
     @property
     def gold(self) -> str:
-        """The label, where there must be one; ValueError where there is none."""
-        if self.label is None:
-            raise ValueError(f"no label: {self.text_a!r}")
+        """The label, where there must be one; ValueError where there is none, or where there may be several."""
+        if not isinstance(self.label, str):
+            raise ValueError(f"not one label: {self.text_a!r}")
         return self.label
+
+
+AText = Union[str, Example]  # a text without a label; of two, an Example
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,17 @@ class Dataset:
     train: Optional[list[Example]] = None
     dev: Optional[list[Example]] = None
     test: Optional[list[Example]] = None
-    unlabelled: Optional[list[str]] = None
+    unlabelled: Optional[Sequence[AText]] = None
     to_pseudo_label: Optional[list[str]] = None  # the texts of self-training, from a file of their own
     files: tuple[Path, ...] = ()  # what was read, for `fingerprint`
 
 
-def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_labels: bool = False) -> list[Example]:
+def read_examples(
+    path: PathLike,
+    labels: Optional[Sequence[str]],
+    require_labels: bool = False,
+    line_format: LineFormat = TEXT_AND_LABEL,
+) -> list[Example]:
     """Read a file whose lines are all labelled or all unlabelled.
 
     With `labels`, a file counts as labelled when a line ends with a tab and a known label, or when most lines have a
@@ -69,12 +79,15 @@ def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_label
     `unlabelled` raises for a file of texts alone.
     """
     name = os.fspath(path)
+    if line_format.pairs:
+        pairs = read_labelled_pairs(read_lines(path), name, labels or (), require_labels, line_format)
+        return [Example(text_a, label, text_b) for text_a, text_b, label in pairs]
     rows = [(number, line, *_split(line)) for number, line in read_lines(path)]
     if labels is None:
         return [Example(line.strip()) for _, line, _, _ in rows]
 
     known = set(labels)
-    labelled = [number for number, _, _, label in rows if label in known]
+    labelled = [number for number, _, _, label in rows if label is not None and line_format.is_label(label, known)]
     bare = [(number, line) for number, line, _, label in rows if label is None]
     if not require_labels and not labelled and 2 * len(bare) >= len(rows):  # a tab here and there is part of the text
         place = labelled_otherwise((line for _, line, _, _ in rows), known)
@@ -93,23 +106,41 @@ def read_examples(path: PathLike, labels: Optional[Sequence[str]], require_label
     for number, line, text, label in rows:
         if "\t" in (text or ""):
             raise DataError(f"{name}:{number}: {too_many_columns(line)}")
-        if label not in known:
-            raise DataError(f"{name}:{number}: {wrong_label(text or '', label or '', labels, known, number)}")
+        found = line_format.read_label(label or "")
+        wrong = line_format.unknown(found, known)
+        if wrong is not None:
+            raise DataError(f"{name}:{number}: {wrong_label(text or '', wrong, labels, known, number)}")
         if is_empty(text or ""):
             raise DataError(
                 f"{name}:{number}: empty text before the tab, expected text<TAB>label; got label {shown(label)}"
             )
-    return [Example(text or "", label) for _, _, text, label in rows]
+    return [Example(text or "", line_format.read_label(label or "")) for _, _, text, label in rows]
 
 
-def read_texts(path: PathLike, labels: Iterable[str] = ()) -> list[str]:
-    """Read unlabelled texts, one a line (data.txt). A tab is part of the text, but no label of `labels` may follow it."""
-    return list(unlabelled(read_lines(path), os.fspath(path), labels))
+def read_texts(path: PathLike, labels: Iterable[str] = (), line_format: LineFormat = TEXT_AND_LABEL) -> Sequence[AText]:
+    """Read unlabelled texts, one a line (data.txt), or two with a tab between.
+
+    Of one, a tab is part of the text, but no label of `labels` may follow it.
+    """
+    return list(texts_of(read_lines(path), os.fspath(path), labels, line_format.pairs))
 
 
-def iter_texts(stream: Union[BinaryIO, TextIO], name: str = "<stdin>", labels: Iterable[str] = ()) -> Iterator[str]:
+def iter_texts(
+    stream: Union[BinaryIO, TextIO], name: str = "<stdin>", labels: Iterable[str] = (), pairs: bool = False
+) -> Iterator[AText]:
     """The same of an open stream as they arrive, in constant memory. DataErrors name `name` and the line."""
-    return unlabelled(number_lines(stream, name), name, labels)
+    return texts_of(number_lines(stream, name), name, labels, pairs)
+
+
+def texts_of(
+    lines: Iterable[tuple[int, str]], name: str, labels: Iterable[str], pairs: bool = False
+) -> Iterator[AText]:
+    """The texts of numbered lines, see `unlabelled`, or the pairs of texts in them."""
+    if not pairs:
+        yield from unlabelled(lines, name, labels)
+        return
+    for text_a, text_b in iter_pairs(lines, name, labels):
+        yield Example(text_a, text_b=text_b)
 
 
 def unlabelled(lines: Iterable[tuple[int, str]], name: str, labels: Iterable[str]) -> Iterator[str]:
@@ -138,6 +169,7 @@ def read_dataset(
     verbalizer: Verbalizer,
     splits: Sequence[str] = SPLITS,
     optional: Sequence[str] = OPTIONAL_SPLITS,
+    line_format: LineFormat = TEXT_AND_LABEL,
 ) -> Dataset:
     """Read the files of `folder` that `splits` names, and no others; one in `optional` may be absent (None).
 
@@ -161,11 +193,11 @@ def read_dataset(
             continue
         files.append(path)
         if split == "data":
-            read["unlabelled"] = read_texts(path, verbalizer.labels)
+            read["unlabelled"] = read_texts(path, verbalizer.labels, line_format)
         else:
-            read[split] = read_examples(path, verbalizer.labels, require_labels=split != "test")
+            read[split] = read_examples(path, verbalizer.labels, split != "test", line_format)
     if "train" in read:
-        present = {example.label for example in read["train"]}
+        present = {label for example in read["train"] for label in labels_of(example.label)}
         absent = [label for label in verbalizer.labels if label not in present]
         if absent:
             logger.warning("%s: no example of %d label(s): %s", root / "train.txt", len(absent), list_names(absent))
@@ -176,6 +208,8 @@ def sample_few_shot(
     examples: Sequence[Example], shots: int, seed: int, labels: Optional[Sequence[str]] = None
 ) -> list[Example]:
     """Take `shots` examples of every class, in file order. `labels` also demands the classes that have no example.
+
+    An example with several labels is among those of each of them, and is taken once.
 
     Each class draws from its own random stream: a class keeps its sample when others change, and 4 shots are among the
     8 shots of the same seed, as a learning curve needs. Raises DataError naming the classes that have too few.
@@ -188,7 +222,8 @@ def sample_few_shot(
             raise DataError(
                 f"example {place + 1} has no label ({shown(example.text_a)}); few-shot sampling needs labels"
             )
-        places.setdefault(example.label, []).append(place)
+        for label in labels_of(example.label):
+            places.setdefault(label, []).append(place)
     short = [f"{label} ({len(found)})" for label, found in places.items() if len(found) < shots]
     if short:
         raise DataError(f"{shots} shots a class were asked for, but too few for {list_names(short)}; use fewer shots")
@@ -198,7 +233,7 @@ def sample_few_shot(
         draw = random.Random(f"{seed}/{label}")
         order = {place: draw.random() for place in found}
         kept += sorted(found, key=order.__getitem__)[:shots]
-    return [examples[place] for place in sorted(kept)]
+    return [examples[place] for place in sorted(set(kept))]
 
 
 def fingerprint(paths: Iterable[PathLike]) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Optional
 
+from prompt_kit.data.line_format import split_labels
 from prompt_kit.errors import shown
 
 _EXPECTED = "expected text<TAB>label"
@@ -46,8 +47,8 @@ def wrong_label(text: str, label: str, labels: Sequence[str], known: Collection[
     several = [part for part in _SEVERAL.split(label) if part]
     if len(several) > 1 and all(part in known for part in several):
         return (
-            f"{len(several)} labels in one, {shown(label)}, expected one label a text; keep the one that fits best, or make "
-            f"{shown(label)} a label of its own in label.txt"
+            f"{len(several)} labels in one, {shown(label)}, expected one label a text; train with --task_type "
+            f"multi-label, keep the one that fits best, or make {shown(label)} a label of its own in label.txt"
         )
     if number == 1 and label.lower() in ("label", "labels", "标签", "类别", "class", "category"):
         return f"a header ({shown(text, _SHOWN)}, {shown(label)}), expected a text and its label; delete the first line"
@@ -66,8 +67,8 @@ def too_many_columns(line: str) -> str:
     columns = line.split("\t")
     listed = ", ".join(shown(one, 20) for one in columns[:5]) + (", …" if len(columns) > 5 else "")
     return (
-        f"{len(columns)} columns ({listed}), expected two, text<TAB>label; leave out the others, or write spaces for the tabs "
-        "of a text"
+        f"{len(columns)} columns ({listed}), expected two, text<TAB>label; add --text_pairs for two texts and a label, leave "
+        "out the others, or write spaces for the tabs of a text"
     )
 
 
@@ -85,13 +86,19 @@ def labelled_otherwise(lines: Iterable[str], known: Collection[str]) -> Optional
 def not_a_text(line: str, known: Collection[str]) -> Optional[str]:
     """What is wrong with a line that should be a text alone: a label in a column of its own, or JSON. None if nothing is."""
     columns = [column.strip() for column in line.split("\t")] if "\t" in line else []
-    found = [column for column in columns if column in known]
+    found = [column for column in columns if column in known or _are_labels(column, known)]
     if found:
         where = "ends with" if [column for column in columns if column][-1] == found[-1] else "has a column with"
         return f"{where} the label {shown(found[-1])}, expected texts alone"
     if fields := json_fields(line):
         return f"a JSON object ({fields}), expected a text; {_from_json(fields, with_label=False)}"
     return None
+
+
+def _are_labels(column: str, known: Collection[str]) -> bool:
+    """Whether a column is several labels."""
+    names = split_labels(column)
+    return len(names) > 1 and all(name in known for name in names)
 
 
 def json_fields(line: str) -> str:

@@ -19,6 +19,7 @@ from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import BundleError, shown
 from prompt_kit.inference.bundle import bundle_folder, read_bundle
 from prompt_kit.inference.tasks import check_task_files
+from prompt_kit.prompt.task import Task
 from prompt_kit.prompt_config import (
     CONFIG_FILE,
     BundleConfig,
@@ -58,6 +59,7 @@ def read_models(path: PathLike) -> tuple[Union[BundleConfig, EnsembleConfig, Tas
         if not os.path.isdir(folder / name):
             raise BundleError(f"{folder / name} is missing: the ensemble's folder is incomplete; copy it whole")
         config = read_bundle(folder / name)
+        check_one_label(config.task, str(folder / name))
         check_same_labels(ensemble.labels, str(folder / CONFIG_FILE), config.labels, str(folder / name))
         parts.append(Part(folder / name, config, weight))
     return ensemble, parts
@@ -68,6 +70,14 @@ def average(probabilities: Sequence[np.ndarray], weights: Optional[Sequence[floa
     if len(probabilities) == 1:
         return probabilities[0]
     return np.average(np.stack(probabilities), axis=0, weights=weights)
+
+
+def check_one_label(task: Task, where: str) -> None:
+    """BundleError where a member's texts may have several labels, whose thresholds are each member's own."""
+    if task.several:
+        raise BundleError(
+            f"{where} is {task.kind}, but an ensemble's members have one label a text; predict with it alone"
+        )
 
 
 def check_same_labels(labels: Sequence[str], where: str, others: Sequence[str], other_place: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError
 from prompt_kit.inference.bundle import bundle_folder, read_bundle
+from prompt_kit.inference.ensemble import check_one_label
 from prompt_kit.inference.ensemble_export import copy_bundle
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import CONFIG_FILE, BundleConfig, EnsembleConfig, ModelConfig, kind_of, read_prompt_config
@@ -58,5 +59,6 @@ def open_member(flag: str, path: str, trained: Callable[[], type[Member]]) -> Me
         config, member = read_prompt_config(folder, ModelConfig), trained()
     else:
         config, member = read_bundle(folder), Member
+    check_one_label(config.task, str(folder))
     about = {"mode": config.mode, "base_model": config.base_model, "template": config.prompt["template"]}
     return member(folder, config.verbalizer, about)

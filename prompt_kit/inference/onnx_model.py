@@ -17,7 +17,6 @@ from prompt_kit.inference.engines import onnxruntime, openvino
 from prompt_kit.inference.engines.choice import choose
 from prompt_kit.inference.engines.session import Session, first_line
 from prompt_kit.inference.integer_cpu import multiplies_int8
-from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import Features, collate
 from prompt_kit.prompt_config.kinds import OUTPUT_NAME, STATES_NAME, BundleConfig
 
@@ -56,7 +55,7 @@ class OnnxModel:
     def probabilities(self, examples: Sequence[Example], batch_size: int) -> np.ndarray:
         """[N, C] float64, in the order of the examples; neighbours in length share a batch."""
         (logits,) = self._gather(examples, batch_size, [len(self.config.labels)], lambda batch: [self.logits(batch)])
-        return softmax(logits)
+        return self.config.task.probabilities(logits, self.config.labels)
 
     def outputs(self, examples: Sequence[Example], batch_size: int, names: Sequence[str]) -> list[np.ndarray]:
         """Outputs of the graph, each [N, its width] float32, in the order of the examples."""

@@ -31,6 +31,7 @@ from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.inference.support import Support, SupportClassifier
 from prompt_kit.inference.task_model import TaskModel
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
+from prompt_kit.prompt.task import ONE_LABEL
 from prompt_kit.prompt_config import TasksConfig
 
 logger = logging.getLogger(__name__)
@@ -46,12 +47,21 @@ MOST_THREADS = max(
 
 @dataclass(frozen=True)
 class Prediction:
-    """The label of a text, its probability, and the `top` labels with their probabilities, best first."""
+    """The answer to a text.
+
+    label   the label; of a task with several labels a text all of them, with commas between, "" for none
+    score   the probability of the most probable label
+    top     the most probable labels with their probabilities, best first, whether or not they are answered
+    labels  the labels that are answered, each with its probability, in the order of label.txt
+    text_b  of two texts the second
+    """
 
     text: str
     label: str
     score: float
     top: tuple[tuple[str, float], ...]
+    labels: tuple[tuple[str, float], ...] = ()
+    text_b: Optional[str] = None
 
 
 class Predictor:
@@ -114,6 +124,7 @@ class Predictor:
         self.labels: tuple[str, ...] = () if isinstance(self.config, TasksConfig) else self.config.labels
         self._support: Optional[SupportClassifier] = None
         self._given: tuple[Any, ...] = ()  # to `with_support`
+        self.decision = parts[0].config.task  # an ensemble's members are of one label a text, see read_models
         self.device_id = device_id
         self.num_threads = physical_cores() if num_threads is None else num_threads
         self._settings = (self.folder, device, device_id, num_threads, precision, max_seq_length, engine, task)
@@ -153,7 +164,7 @@ class Predictor:
         self.models = [self.models[self.tasks.index(task)]]
         self.task, self._weights = task, [1.0]
         self.config = self.config.tasks[task]
-        self.labels = self.config.labels
+        self.labels, self.decision = self.config.labels, self.config.task
         self._settings = (*self._settings[:-1], task)
 
     def check_task(self) -> None:
@@ -200,6 +211,12 @@ class Predictor:
         """
         examples = list(support) if isinstance(support, Iterable) and not isinstance(support, str) else support
         other = copy.copy(self)
+        if self.decision.several and not only_support:
+            raise ConfigError(
+                f"a support set adds labels to a model of one label a text, and this one is {self.decision.kind}; classify by "
+                "the support set alone (--only_support, only_support=True)"
+            )
+        other.decision = ONE_LABEL
         other._support = SupportClassifier(self._only_model(), examples, only_support)
         other.labels = other._support.labels
         other._given = (examples, only_support)
@@ -252,10 +269,15 @@ class Predictor:
             return []
         probabilities = self.probabilities(examples, batch_size)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+        chosen = self.decision.chosen(probabilities)
         answers = []
-        for example, row, columns in zip(examples, probabilities, best):
-            top = tuple((self.labels[column], float(row[column])) for column in columns)
-            answers.append(Prediction(example.text_a, *top[0], top))
+        for example, row, columns, there in zip(examples, probabilities, best, chosen):
+            top, labels = (
+                tuple((self.labels[column], float(row[column])) for column in places)
+                for places in (columns, np.flatnonzero(there))
+            )
+            label = ",".join(name for name, _ in labels)
+            answers.append(Prediction(example.text_a, label, top[0][1], top, labels, example.text_b))
         return answers
 
     def _accepted(self, examples: Sequence[Example], done: int) -> tuple[int, DataError]:
@@ -300,6 +322,11 @@ class Predictor:
         _check_number("batch_size", batch_size, 1)
         tokenizers = [model.prompt_tokenizer for model in self.models]
         return explain(partial(self.probabilities, batch_size=batch_size), tokenizers, self.labels, texts, top_k, label)
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether a template has two texts."""
+        return any("text_b" in model.prompt_tokenizer.template.fields for model in self.models)
 
     @property
     def prompt_tokenizer(self) -> PromptTokenizer:

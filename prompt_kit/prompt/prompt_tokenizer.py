@@ -18,7 +18,7 @@ import numpy as np
 
 from prompt_kit.errors import ConfigError, DataError, TemplateError, shown
 from prompt_kit.prompt.long_texts import encode_ends
-from prompt_kit.prompt.template import Mask, Prefix, Sep, Soft, Template, Text, merge_soft
+from prompt_kit.prompt.template import Hard, Mask, Prefix, Sep, Soft, Template, Text, merge_soft
 
 if TYPE_CHECKING:
     from prompt_kit.data.dataset import Example
@@ -121,6 +121,8 @@ class PromptTokenizer:
         for name, value in (("first_max_length", first_max_length), ("other_max_length", other_max_length)):
             if value is not None:
                 _check_length(name, value)
+        if template.has_options:
+            raise TemplateError(f"no labels are known whose words {{'options'}} could be: {template}; write the words")
         self.template = template
         self.tokenizer = tokenizer
         self.max_seq_length = max_seq_length
@@ -240,7 +242,7 @@ class PromptTokenizer:
                     shared[segment.soft_id] = numbers
                 starts = (self._soft_tokens[number - 1].init_id for number in numbers)
                 fixed.add([tokenizer.unk_id if start is None else start for start in starts], token_type, numbers)
-            else:
+            elif isinstance(segment, Hard):
                 fixed.add(self._tokens_of(segment.text), token_type)
         fixed.add([tokenizer.sep_id], token_type)
         return pieces
@@ -379,8 +381,9 @@ def _text_of(example: Example, name: str) -> str:
     text = getattr(example, name)
     if text is None:
         raise DataError(
-            f"the template uses {name}, but this example has none: {shown(str(example.text_a), 30)}; a line of a data file is "
-            f"one text, text_a: take {{'text': '{name}'}} out of the template, or give Example(text_a, text_b=…) in Python"
+            f"the template uses {name}, but this example has none: {shown(str(example.text_a), 30)}; give a second text "
+            "(text_a<TAB>text_b in files, --text_pair, Example(text_a, text_b=…) in Python), or take "
+            f"{{'text': '{name}'}} out of the template"
         )
     return text
 

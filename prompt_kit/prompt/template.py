@@ -14,11 +14,12 @@ own (prompt_kit/prompt/template_parser.py). The parts:
     {'sep'}                         [SEP]
     {'prefix': '主题是'}             a deep prompt: learnable keys and values that every layer attends to, one of each for
                                     a token of the words, or `length`; the first part, and the only one of its kind
+    {'options': 'label.txt'}        the words of the labels; `add_prompt`: '[OPT]、' is what stands around each of them
 
 Soft parts and the prefix take `encoder` ('lstm', 'mlp') and `hidden_size`; soft parts with the same encoder share it.
 Every part takes `token_type` (0 or 1), which holds for the parts after it too, and `add_space`, which is accepted and
-changes nothing: the tokenizers here ignore white space at the edge of a part. {'options'} and `position` are recognised
-and refused: the model counts positions 0, 1, 2, … itself, and the prefix takes none.
+changes nothing: the tokenizers here ignore white space at the edge of a part. `add_omask` and `position` are recognised
+and refused: no model here knows [O-MASK], and it counts positions 0, 1, 2, … itself; the prefix takes none.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from prompt_kit.prompt.template_parser import BareText, Block, Entry, parse_part
 from prompt_kit.prompt.template_segments import (
     Hard,
     Mask,
+    Options,
     Prefix,
     Segment,
     SegmentError,
@@ -43,7 +45,19 @@ from prompt_kit.prompt.template_segments import (
     merge_soft,
 )
 
-__all__ = ["Hard", "Mask", "Prefix", "Segment", "SegmentError", "Sep", "Soft", "Template", "Text", "merge_soft"]
+__all__ = [
+    "Hard",
+    "Mask",
+    "Options",
+    "Prefix",
+    "Segment",
+    "SegmentError",
+    "Sep",
+    "Soft",
+    "Template",
+    "Text",
+    "merge_soft",
+]
 
 KEYWORDS = ("text", "hard", "mask", "soft", "soft_id", "sep", "prefix", "options")
 _COMMON = ("token_type", "truncate", "position", "add_space")
@@ -55,7 +69,7 @@ _ATTRIBUTES = {
     "soft": ("soft_id", "length", "duplicate", "encoder", "hidden_size", *_COMMON),
     "soft_id": ("length", "duplicate", "encoder", "hidden_size", *_COMMON),
     "prefix": ("length", "encoder", "hidden_size", *_COMMON),
-    "options": ("length", "add_prompt", "add_omask", *_COMMON),
+    "options": ("add_prompt", "add_omask", *_COMMON),
 }
 
 
@@ -157,6 +171,14 @@ class Template:
             )
         )
 
+    def with_options(self, words: Sequence[str]) -> Template:
+        """The same template with `words`, one of each label, in the place of {'options'}."""
+        return Template(tuple(one.words(words) if isinstance(one, Options) else one for one in self.segments))
+
+    @property
+    def has_options(self) -> bool:
+        return any(isinstance(segment, Options) for segment in self.segments)
+
     def with_masks(self, number: int) -> Template:
         """The same template with `number` masks side by side where it has one. Raises TemplateError for masks in two parts."""
         if sum(isinstance(segment, Mask) for segment in self.segments) != 1:
@@ -193,8 +215,10 @@ def _segment(source: str, block: Block) -> Segment:
     for entry in block.entries:
         if entry.key != keyword:
             _check_attribute(source, keyword, entry)
-    if keyword == "options":
-        raise template_error(source, block.at, f"{{'{keyword}'}} is not supported yet")
+    if keyword == "options" and block.entry("add_omask"):
+        raise SegmentError(
+            "'add_omask' needs a language model that was trained with [O-MASK]; leave it out", "add_omask"
+        )
     # None means the default
     given: dict[str, Any] = {entry.key: entry.value for entry in block.entries if entry.value is not None}
     words: Any = given.get(keyword)
@@ -206,6 +230,8 @@ def _segment(source: str, block: Block) -> Segment:
         return Text(words, given.get("truncate", True), token_type)
     if keyword == "hard":
         return Hard(words, token_type)
+    if keyword == "options":
+        return Options(words, given.get("add_prompt"), token_type)
     if keyword in ("mask", "sep"):
         if keyword in given:
             raise SegmentError(f"'{keyword}' takes no value, got {literal(given[keyword])}", keyword)

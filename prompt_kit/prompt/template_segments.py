@@ -14,6 +14,8 @@ from prompt_kit.prompt.template_parser import Value, quote
 
 TEXT_FIELDS = ("text_a", "text_b")
 ENCODERS = ("lstm", "mlp")
+OPTION = "[OPT]"  # an option's place in `add_prompt`
+LABEL_FILE = "label.txt"
 _TRUNCATE = (True, False, "tail", "head")
 _SPECIAL_TOKENS = {"[MASK]": "use {'mask'}", "[SEP]": "use {'sep'}", "[CLS]": "it is there anyway",
                    "[PAD]": "leave it out", "[UNK]": "leave it out"}  # fmt: skip
@@ -162,7 +164,41 @@ class Prefix(_Segment):
         return {"prefix": self.text, **{key: getattr(self, key) for key in ("length", "encoder", "hidden_size")}}
 
 
-Segment = Union[Text, Hard, Mask, Soft, Sep, Prefix]
+@dataclass(frozen=True)
+class Options(_Segment):
+    """The words of the labels in the order of label.txt, as words of the prompt; `Template.with_options` puts them in.
+
+    `add_prompt` is what stands around each, with OPTION in the word's place, such as '[OPT]、'; without it they stand side
+    by side, as in PaddleNLP.
+    """
+
+    source: Optional[str] = None
+    add_prompt: Optional[str] = None
+    token_type: Optional[int] = None
+    keyword: ClassVar[str] = "options"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check(
+            self.source in (None, LABEL_FILE),
+            "options",
+            f"{quote(LABEL_FILE)}, the labels of the data folder",
+            self.source,
+        )
+        if self.add_prompt is not None:
+            good = isinstance(self.add_prompt, str) and OPTION in self.add_prompt
+            _check(good, "add_prompt", f"a string with {OPTION} in the option's place", self.add_prompt)
+
+    def words(self, options: Iterable[str]) -> Hard:
+        """The options as words."""
+        around = self.add_prompt or OPTION
+        return Hard("".join(around.replace(OPTION, option) for option in options), self.token_type)
+
+    def _entries(self) -> dict[str, Value]:
+        return {"options": LABEL_FILE, "add_prompt": self.add_prompt}
+
+
+Segment = Union[Text, Hard, Mask, Soft, Sep, Prefix, Options]
 
 
 def merge_soft(segments: Iterable[Segment]) -> tuple[Segment, ...]:

@@ -6,7 +6,7 @@ This is data only. What a word is worth under a tokenizer is `token_table`; what
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from prompt_kit.data.layout import list_names
+from prompt_kit.data.line_format import LEVELS
 from prompt_kit.data.lines import PathLike, read_lines
 from prompt_kit.data.texts import control_character, is_empty
 from prompt_kit.errors import ConfigError, VerbalizerError, shown
@@ -78,9 +79,14 @@ class Verbalizer:
     @classmethod
     def _from_rows(cls, rows: Sequence[tuple[int, str]], name: str) -> Verbalizer:
         parsed = [_parse(line, f"{name}:{number}") for number, line in rows]
-        labels, words = [label for label, _ in parsed], [words for _, words in parsed]
+        labels, words = [label for label, _ in parsed], _words_of_paths(parsed)
         _check(labels, words, name, lambda index: f"{name}:{rows[index][0]}")
         return cls(tuple(labels), tuple(words))
+
+    @property
+    def first_words(self) -> tuple[str, ...]:
+        """One word of each label, the first: what {'options'} in a template stands for."""
+        return tuple(words[0] for words in self.words)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -212,6 +218,16 @@ def _parse(line: str, where: str) -> tuple[str, tuple[str, ...]]:
     if not sign:
         return label, (label,)
     return label, tuple(word.strip() for word in re.split("[,，、;；]", rest))
+
+
+def _words_of_paths(parsed: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str, ...]]:
+    """The words of each label; of a path `a##b` without words b, or ab where b is another label's word too."""
+    last = [label.rpartition(LEVELS)[2] if words == (label,) else None for label, words in parsed]
+    taken = Counter(word for (_, words), own in zip(parsed, last) for word in ((own,) if own else words))
+    return [
+        words if not own or LEVELS not in label else (own,) if taken[own] == 1 else (label.replace(LEVELS, ""),)
+        for (label, words), own in zip(parsed, last)
+    ]
 
 
 def _check(labels: Sequence[str], words: Sequence[Sequence[str]], name: str, where: Callable[[int], str]) -> None:

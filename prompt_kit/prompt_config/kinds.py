@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
+import numpy as np
+
 from prompt_kit.errors import BundleError, CheckpointError, shown
 from prompt_kit.json_fields import entry
-from prompt_kit.json_file import ANY, OBJECT, TEXT, Shape, is_number, list_of, map_of, number, one_of, whole
+from prompt_kit.json_file import ANY, BOOLEAN, OBJECT, TEXT, Shape, is_number, list_of, map_of, number, one_of, whole
+from prompt_kit.prompt.task import TASK_TYPES, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config.file import METHODS, PromptConfig
@@ -19,7 +22,6 @@ TOKENIZER_FILE = "tokenizer.json"
 DEFAULT_PRECISION = "fp32"
 OUTPUT_NAME, STATES_NAME = "logits", "states"
 ZERO_SHOT = "zero-shot"
-TASK_TYPES = ("multi-class",)  # --task_type: one label a text. The first further one gives the entry its `since`
 # Share of labels that a precision must keep to be exported, and to be used without asking.
 LEAST_AGREEMENT = {"int8": 0.99, "bf16": 0.995}
 EXPORT_AGAIN = "export it with: python export.py --resume_from_checkpoint CHECKPOINT"
@@ -108,6 +110,19 @@ class _OneModel(PromptConfig):
 
     prompt: Mapping[str, Any]
     verbalizer: Verbalizer
+    task_type: str
+    threshold: Optional[float]
+    at_least_one: Optional[bool]
+
+    @property
+    def task(self) -> Task:
+        """What kind of answer a text has; `threshold` and `at_least_one` are of tasks with several labels a text."""
+        given = Task(self.task_type)
+        return Task(
+            self.task_type,
+            given.threshold if self.threshold is None else self.threshold,
+            given.at_least_one if self.at_least_one is None else self.at_least_one,
+        )
 
     @property
     def template(self) -> Template:
@@ -151,11 +166,14 @@ class ModelConfig(_OneModel):
     verbalizer: Verbalizer = entry(OBJECT, read=Verbalizer.from_dict, write=Verbalizer.to_dict)
     calibration: Optional[tuple[float, ...]] = entry(ANY, None, read=_to_tuple, write=_from_tuple)
     base_sha256: Optional[str] = entry(SHA256.or_null(), None, since=3)
-    task_type: str = entry(one_of(*TASK_TYPES), TASK_TYPES[0])
+    task_type: str = entry(one_of(*TASK_TYPES), TASK_TYPES[0], since=3)
+    threshold: Optional[float] = entry(number(0, 1).or_null(), None, since=3)
+    at_least_one: Optional[bool] = entry(BOOLEAN.or_null(), None, since=3)
     versions: Mapping[str, str] = entry(_TEXTS, factory=dict, write=dict)
 
     def __post_init__(self) -> None:
         self.template  # noqa: B018  it is parsed
+        self.task.check_labels(self.labels)
         bias, count = self.calibration, len(self.verbalizer)
         if bias is not None and not (isinstance(bias, tuple) and len(bias) == count and all(map(is_number, bias))):
             raise CheckpointError(f"calibration {shown(_from_tuple(bias))}, expected {count} numbers, one a label")
@@ -196,7 +214,9 @@ class BundleConfig(_OneModel):
     tokenizer: str = entry(TEXT, TOKENIZER_FILE)
     base_model: str = entry(TEXT, "")
     mode: str = entry(TEXT, "prompt")
-    task_type: str = entry(one_of(*TASK_TYPES), TASK_TYPES[0])
+    task_type: str = entry(one_of(*TASK_TYPES), TASK_TYPES[0], since=3)
+    threshold: Optional[float] = entry(number(0, 1).or_null(), None, since=3)
+    at_least_one: Optional[bool] = entry(BOOLEAN.or_null(), None, since=3)
     metrics: Mapping[str, float] = entry(_SCORES, factory=dict, write=dict)
     parity: Mapping[str, float] = entry(_SCORES, factory=dict, write=dict)
     agreement: Mapping[str, Mapping[str, float]] = entry(OBJECT, factory=dict, write=dict)
@@ -213,6 +233,7 @@ class BundleConfig(_OneModel):
         for name in (self.tokenizer, *self.models.values(), *self.weights.values()):
             if not _is_file_name(name):
                 raise BundleError(f"file names in a bundle lie in its own folder, got {shown(name)}")
+        self.task.check_labels(self.labels)
         expected = graph_axes(self.template, len(self.verbalizer), self.states)
         for kind, given, axes in zip(("inputs", "outputs"), (self.inputs, self.outputs), expected):
             if given and dict(given) != axes:
@@ -229,6 +250,10 @@ class BundleConfig(_OneModel):
     def graph_files(self, precision: str) -> list[str]:
         """Names of the files of one of `models`: the graph, and its weights if they are apart."""
         return [files[precision] for files in (self.models, self.weights) if precision in files]
+
+    def decisions(self, logits: np.ndarray) -> np.ndarray:
+        """Label logits [N, C] -> bool [N, C], the labels that are answered."""
+        return self.task.chosen(self.task.probabilities(logits, self.labels))
 
     def agrees(self, precision: str) -> bool:
         """Whether this precision was found to keep its `LEAST_AGREEMENT` of fp32's labels."""

@@ -12,6 +12,7 @@ import numpy as np
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import DataError
 from prompt_kit.inference.explanation import Explanation
+from prompt_kit.inference.prediction_table import text_of, wrong_sets
 from prompt_kit.metrics import (
     BadCase,
     Bin,
@@ -21,8 +22,10 @@ from prompt_kit.metrics import (
     confusion_matrix,
     expected_calibration_error,
     reliability,
+    reliability_of_sets,
     wilson_interval,
 )
+from prompt_kit.prompt.task import ONE_LABEL, Task
 
 
 class Neighbour(NamedTuple):
@@ -61,6 +64,7 @@ class Evaluation:
     explanations   row -> what its characters do for the predicted label, for some of the wrong cases
     neighbours     row -> training examples, the nearest first, for some of the wrong cases
     num_cut        texts longer than the model reads; None if nobody counted
+    task           what kind of answer a text has; where it may be several labels, a text is right if all of them are
 
     Raises DataError where an example has no label, or there is no example.
     """
@@ -72,6 +76,7 @@ class Evaluation:
     num_cut: Optional[int] = None
     explanations: dict[int, Explanation] = field(default_factory=dict)
     neighbours: dict[int, list[Neighbour]] = field(default_factory=dict)
+    task: Task = ONE_LABEL
 
     def __post_init__(self) -> None:
         bare = next((row for row, one in enumerate(self.examples, start=1) if one.label is None), None)
@@ -81,18 +86,21 @@ class Evaluation:
 
     @cached_property
     def gold(self) -> np.ndarray:
-        """[N] ids."""
+        """[N] ids, or label sets [N, C] bool."""
         ids = {label: number for number, label in enumerate(self.labels)}
-        return np.array([ids[one.gold] for one in self.examples])
+        targets = self.task.targets([one.label for one in self.examples], ids)
+        return targets > 0.5 if self.task.several else targets
 
     @cached_property
     def predicted(self) -> np.ndarray:
-        """[N] ids."""
-        return self.probabilities.argmax(axis=1)
+        """[N] ids, or label sets [N, C] bool."""
+        if self.task.several:
+            return self.task.chosen(self.probabilities)
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
     def num_right(self) -> int:
-        return int((self.predicted == self.gold).sum())
+        return int(self.task.right(self.probabilities, self.gold).sum())
 
     @property
     def accuracy(self) -> float:
@@ -110,8 +118,15 @@ class Evaluation:
     @property
     def macro_f1(self) -> float:
         """The mean F1 of the labels that occur, as texts' or as predictions', as in the results files."""
+        if self.task.several:
+            return self.scores["macro_f1"]
         occur = np.union1d(self.gold, self.predicted)
         return float(np.mean([self.classes[place].f1 for place in occur]))
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """All that the task is measured by: see Task.scores."""
+        return self.task.scores(self.probabilities, self.gold, self.labels)
 
     @cached_property
     def confusion(self) -> np.ndarray:
@@ -120,6 +135,8 @@ class Evaluation:
 
     @cached_property
     def bins(self) -> list[Bin]:
+        if self.task.several:  # of every label of every text, whether it is there
+            return reliability_of_sets(self.probabilities, self.gold)
         return reliability(self.probabilities, self.gold)
 
     @property
@@ -137,18 +154,32 @@ class Evaluation:
 
     @cached_property
     def cases(self) -> list[Case]:
-        """Every wrong answer, the most confident first."""
+        """Every wrong answer, the most confident first; with several labels by the probability of the best one."""
+        if self.task.several:
+            return self._cases_of_sets()
         wrong = [
             Case(
-                row, self.examples[row].text_a, self.labels[g], self.labels[p],
+                row, text_of(self.examples[row]), self.labels[g], self.labels[p],
                 float(self.probabilities[row, g]), float(self.probabilities[row, p]),
             )
             for row, (g, p) in enumerate(zip(self.gold, self.predicted)) if g != p
         ]  # fmt: skip
         return sorted(wrong, key=lambda case: -case.probability)
 
+    def _cases_of_sets(self) -> list[Case]:
+        """`probability` is the largest one of a label that is answered, `gold_probability` the smallest of a right one."""
+        wrong = []
+        for row in np.flatnonzero((self.predicted != self.gold).any(axis=1)).tolist():
+            found, right, given = self.predicted[row], self.gold[row], self.probabilities[row]
+            names = [",".join(np.array(self.labels)[there].tolist()) or "–" for there in (right, found)]
+            least = float(given[right].min()) if right.any() else float(1.0 - given.max())
+            most = float(given[found].max()) if found.any() else float(1.0 - given.max())
+            wrong.append(Case(row, text_of(self.examples[row]), names[0], names[1], least, most))
+        return sorted(wrong, key=lambda case: -case.probability)
+
     def bad_cases(self) -> list[BadCase]:
         """The same, as the table of wrong cases has them."""
-        return bad_cases(
-            [one.text_a for one in self.examples], self.probabilities, self.gold.tolist(), list(self.labels)
-        )
+        if self.task.several:
+            return wrong_sets(self.examples, self.probabilities, self.labels, self.task)
+        texts = [text_of(one) for one in self.examples]
+        return bad_cases(texts, self.probabilities, self.gold.tolist(), list(self.labels))

@@ -47,15 +47,24 @@ def render_page(
         for case in evaluation.cases[:_MOST_CASES]
         for why in [evaluation.explanations.get(case.row)]
     ]
-    names = ["summary", "classes", "confusion", "calibration", *(["curves"] if curves else []), "cases"]
+    several = evaluation.task.several
+    names = [
+        "summary",
+        "classes",
+        *([] if several else ["confusion"]),
+        "calibration",
+        *(["curves"] if curves else []),
+        "cases",
+    ]
     lead = words(
         "lead", right=evaluation.num_right, total=len(evaluation.examples), accuracy=share(evaluation.accuracy),
         low=share(low), high=share(high),
     )  # fmt: skip
     return environment.from_string(_TEMPLATE.read_text("utf-8")).render(
         words=words, evaluation=evaluation, lead=lead, sections=names, named=named, version=__version__,
-        rows=list(zip(evaluation.labels, evaluation.classes)), confusions=evaluation.confusions(),
-        matrix=_matrix(evaluation), ece=share(evaluation.calibration_error), curves=curves, cases=shown,
+        rows=list(zip(evaluation.labels, evaluation.classes)),
+        confusions=[] if several else evaluation.confusions(), matrix=None if several else _matrix(evaluation),
+        several=several, levels=_levels(evaluation), ece=share(evaluation.calibration_error), curves=curves, cases=shown,
         steps=[] if curves is None else _steps(curves), svgs={name: Markup(svg) for name, svg in svgs.items()},
         facts=[(words(name), value) for name, value in facts.items() if value not in (None, "")],
     )  # fmt: skip
@@ -76,6 +85,15 @@ def marked(text: str, explanation: Optional[Explanation]) -> Pieces:
         pieces += [(text[end : one.start], 0.0), (one.text, max(0.1, 0.6 * one.log_odds / strongest))]
         end = one.start + len(one.text)
     return [piece for piece in (*pieces, (text[end:], 0.0)) if piece[0]]
+
+
+def _levels(evaluation: Evaluation) -> list[tuple[int, float]]:
+    """(level, its accuracy) of a task whose labels have levels."""
+    found = []
+    for name, value in evaluation.scores.items():
+        if name.startswith("level"):
+            found.append((int(name[len("level") : name.index("_")]), value))
+    return found
 
 
 def _matrix(evaluation: Evaluation) -> Optional[list[list[tuple[int, float]]]]:

@@ -58,11 +58,16 @@ class Picture:
 
 
 def draw_pictures(evaluation: Evaluation, curves: Optional[Curves], words: Wording) -> tuple[list[Picture], bool]:
-    """(pictures, whether the label names are drawn): reliability, confusion_matrix, and training where there are curves."""
+    """(pictures, whether the label names are drawn): reliability, confusion_matrix, and training where there are curves.
+
+    Where a text may have several labels none is taken for another, so there is no confusion_matrix.
+    """
     named = len(evaluation.labels) <= _MOST_NAMES and font_for("".join(evaluation.labels)) is not None
     pictures = [_both("reliability", lambda *how: _reliability(evaluation, *how), words, 3.4)]
     if curves:
         pictures.append(_both("training", lambda *how: _training(curves, *how), words, 4.6))
+    if evaluation.task.several:
+        return pictures, True
     size = max(_WIDTH, min(14.0, 1.6 + 0.3 * len(evaluation.labels)))
     names = "".join(evaluation.labels) if named else ""
     drawn = _png(lambda *how: _confusion(evaluation, named, *how), words, (size + 0.6, size), names)

@@ -77,12 +77,13 @@ def create_app(
         question = parse_predict(body, limits, lambda name: len(models.get(name).predictor.labels))
         model = models.get(question.model)
         rows = await answer(request, model, question)
-        labels = model.predictor.labels
         predictions = []
         for row in rows:
-            best = model.best(row, question.top_k)
-            top = [{"label": labels[place], "score": round(score, 6)} for place, score in best]
-            predictions.append({**top[0], "top": top})
+            top = _named(model, model.best(row, question.top_k))
+            if model.predictor.decision.several:
+                predictions.append({"labels": _named(model, model.answered(row)), "top": top})
+            else:
+                predictions.append({**top[0], "top": top})
         return _json({"model": model.name, "predictions": predictions})
 
     @app.post(
@@ -120,7 +121,10 @@ def create_app(
     async def simple_server(request: Request, name: str) -> Response:
         model = models.get(name)
         question = parse_simple_server(await read_body(request, limits), limits)
-        best = [model.best(row, 1)[0] for row in await answer(request, model, question)]
+        rows = await answer(request, model, question)
+        if model.predictor.decision.several:
+            return _json({"result": _simple_server_of_several(model, rows)})
+        best = [model.best(row, 1)[0] for row in rows]
         result = {
             "label": [place for place, _ in best],
             "confidence": [score for _, score in best],
@@ -254,6 +258,21 @@ def _check_pairs(model: ServedModel, question: Question) -> None:
         )
     if has_pairs and not model.needs_pair:
         raise Refusal(422, "wrong_shape", f"model {model.name} reads one text; leave out the second ones")
+
+
+def _named(model: ServedModel, places: list[tuple[int, float]]) -> list[dict[str, Any]]:
+    labels = model.predictor.labels
+    return [{"label": labels[place], "score": round(score, 6)} for place, score in places]
+
+
+def _simple_server_of_several(model: ServedModel, rows: list[np.ndarray]) -> dict[str, list[list[Any]]]:
+    """A list a text, as PaddleNLP's MultiLabelClassificationPostHandler has it."""
+    answers = [model.answered(row) for row in rows]
+    return {
+        "label": [[place for place, _ in one] for one in answers],
+        "confidence": [[score for _, score in one] for one in answers],
+        "label_name": [[model.predictor.labels[place] for place, _ in one] for one in answers],
+    }
 
 
 def _json(value: Mapping[str, Any]) -> Response:

@@ -117,7 +117,14 @@ SIMPLE_SERVER = {
 MODELS = _answer(
     {
         "models": [
-            {"name": "default", "labels": ["news_tech", "…"], "text_pair": False, "device": "cpu", "precision": "fp32"}
+            {
+                "name": "default",
+                "labels": ["news_tech", "…"],
+                "task_type": "multi-class",
+                "text_pair": False,
+                "device": "cpu",
+                "precision": "fp32",
+            }
         ],
         "limits": {"texts": 1000, "characters": 10000, "body_bytes": 4194304},
     }

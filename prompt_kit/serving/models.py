@@ -12,6 +12,7 @@ import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError
+from prompt_kit.prompt.task import Task
 from prompt_kit.serving.batching import Batcher
 from prompt_kit.serving.limits import Limits
 from prompt_kit.serving.metrics import Metrics
@@ -25,6 +26,9 @@ class Classifier(Protocol):
 
     @property
     def labels(self) -> Sequence[str]: ...
+
+    @property
+    def decision(self) -> Task: ...
 
     @property
     def device(self) -> str: ...
@@ -52,6 +56,7 @@ class ServedModel:
         return {
             "name": self.name,
             "labels": list(self.predictor.labels),
+            "task_type": self.predictor.decision.kind,
             "text_pair": self.needs_pair,
             "device": self.predictor.device,
             "precision": self.predictor.precision,
@@ -71,6 +76,12 @@ class ServedModel:
         """(label's id, its probability) of the `top_k` best, best first. row: [C]."""
         order = np.argsort(-row, kind="stable")[:top_k]
         return [(int(place), float(row[place])) for place in order]
+
+    def answered(self, row: np.ndarray) -> list[tuple[int, float]]:
+        """The same of the labels that are answered where a text may have several, in the order of label.txt."""
+        return [
+            (int(place), float(row[place])) for place in np.flatnonzero(self.predictor.decision.chosen(row[None])[0])
+        ]
 
 
 class Models:

@@ -99,9 +99,9 @@ def test_killed_again_and_again(root, bundle, tmp_path, engine, output_format):
 
 def test_interrupted_by_the_user(run, bundle, data, monkeypatch):
     """What was answered before Ctrl-C is in the file."""
-    show = infer.FORMATS["label"]
+    show = infer.line_writer("label", False)
     left = iter([True] * 3)
-    monkeypatch.setitem(infer.FORMATS, "label", lambda one: show(one) if next(left, False) else interrupt())
+    monkeypatch.setattr(infer, "line_writer", lambda *_: lambda one: show(one) if next(left, False) else interrupt())
 
     def interrupt():
         raise KeyboardInterrupt

@@ -306,7 +306,7 @@ def test_missing_field_and_words_without_a_token():
     with pytest.raises(DataError) as error:
         encode("{'text': 'text_a'}{'mask'}{'text': 'text_b'}", "abc")
     assert str(error.value).startswith(
-        "the template uses text_b, but this example has none: 'abc'; a line of a data file is "
+        "the template uses text_b, but this example has none: 'abc'; give a second text "
     )
     assert "take {'text': 'text_b'} out of the template" in str(error.value)
 

@@ -175,7 +175,6 @@ ERRORS = [
     ("{'text': 'text_a'}{'mask': ", "2}", "'mask' takes no value, got 2"),
     ("{'text': 'text_a'}{'mask'}{'sep': ", "'x'}", "'sep' takes no value, got 'x'"),
     # not supported yet
-    ("{'text': 'text_a'}", "{'options': 'choices', 'add_prompt': '[OPT]'}", "{'options'} is not supported yet"),
     (
         "{'prefix', ",
         "'position': 0}{'text': 'text_a'}{'mask'}",
@@ -202,6 +201,21 @@ ERRORS = [
         "two keywords in one part, 'prefix' and 'soft_id'",
     ),
     ("{'prefix'}{'text': 'text_a'}", "", "the template has no mask, expected {'mask'} in it"),
+    (
+        "{'text': 'text_a'}{'options': ",
+        "'choices', 'add_prompt': '[OPT]'}",
+        "'options' must be 'label.txt', the labels of the data folder, got 'choices'",
+    ),
+    (
+        "{'text': 'text_a'}{'options': 'label.txt', 'add_prompt': ",
+        "'是'}",
+        "'add_prompt' must be a string with [OPT] in the option's place, got '是'",
+    ),
+    (
+        "{'text': 'text_a'}{'options': 'label.txt', 'add_omask': ",
+        "True}",
+        "'add_omask' needs a language model that was trained with [O-MASK]; leave it out",
+    ),
     (
         "{'text': 'text_a', ",
         "'position': 0}{'mask'}",
@@ -306,3 +320,15 @@ def test_a_keyword_of_control_characters_does_not_steer_a_terminal():
     with pytest.raises(TemplateError) as found:
         Template.parse("{'text\x1b[2J\x9b\x00'}{'mask'}")
     assert "unknown keyword 'text\\u001b[2J\\u009b\\u0000'" in str(found.value) and str(found.value).isprintable()
+
+
+def test_options_are_the_words_of_the_labels():
+    source = "{'text': 'text_a'}属于{'options': 'label.txt', 'add_prompt': '[OPT]、'}中的{'mask'}"
+    template = Template.parse(source)
+    assert Template.parse(str(template)) == template and template.has_options
+    written = "{'text': 'text_a'}{'hard': '属于'}{'hard': '汽车、体育、'}{'hard': '中的'}{'mask'}"
+    assert str(template.with_options(["汽车", "体育"])) == written
+    side_by_side = Template.parse("{'options'}{'mask'}{'text': 'text_a', 'token_type': 1}").with_options(
+        ["汽车", "体育"]
+    )
+    assert str(side_by_side) == "{'hard': '汽车体育'}{'mask'}{'text': 'text_a', 'token_type': 1}"

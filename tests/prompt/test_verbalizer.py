@@ -285,3 +285,10 @@ def test_messages_are_cut():
         [f"a=={long},{long}", "b"], [f"{long}\t甲", "b"],
     ):  # fmt: skip
         assert len(lines_message(*lines)) < 700
+
+
+def test_words_of_paths():
+    """A path without words of its own is read as its lowest level, or whole where that would be another's word."""
+    found = Verbalizer.from_lines(["交往", "交往##会见", "人生==生活", "人生##其他", "交往##其他", "人生##死亡==去世"])
+    assert found.labels[1] == "交往##会见"
+    assert found.words == (("交往",), ("会见",), ("生活",), ("人生其他",), ("交往其他",), ("去世",))

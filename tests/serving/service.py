@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from prompt_kit.prompt.task import ONE_LABEL
 from prompt_kit.serving.app import create_app
 from prompt_kit.serving.limits import Limits
 from prompt_kit.serving.server import Server, bind
@@ -22,7 +23,8 @@ class Counting:
 
     device, precision = "cpu", "fp32"
 
-    def __init__(self, labels=("zero", "one", "two"), fields=("text_a",), delay=0.0):
+    def __init__(self, labels=("zero", "one", "two"), fields=("text_a",), delay=0.0, task=ONE_LABEL):
+        self.decision = task
         self.labels, self.delay, self.batches = list(labels), delay, []
         template = SimpleNamespace(fields=fields)
         self.models = [SimpleNamespace(prompt_tokenizer=SimpleNamespace(template=template))]

@@ -86,6 +86,10 @@ def explain_by_gradients(
     """
     labels = model.verbalizer.labels
     column = column_of(labels, label, top_k)
+    if model.task.several:
+        raise ConfigError(
+            f"integrated gradients are for one label a text, this model is {model.task.kind}: use --method leave_one_out"
+        )
     if model.method not in ("prompt", "finetune"):
         raise ConfigError(
             f"integrated gradients are for prompt and fine-tuned models, this is {model.method}: "

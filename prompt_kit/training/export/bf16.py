@@ -13,7 +13,7 @@ from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import BundleError, DependencyError
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines import openvino
-from prompt_kit.metrics import softmax
+from prompt_kit.prompt_config import BundleConfig
 from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT
 from prompt_kit.training.export.onnx_graph import open_onnx
 
@@ -52,15 +52,16 @@ def can_compare() -> bool:
     return openvino.is_installed() and openvino.computes_in_bf16()
 
 
-def compare_bf16(path: Path, batches: Sequence[dict[str, np.ndarray]]) -> dict[str, float]:
+def compare_bf16(path: Path, batches: Sequence[dict[str, np.ndarray]], config: BundleConfig) -> dict[str, float]:
     """What the bundle says of bf16 beside fp32 for the graph `path`: {"share", "texts", "probability"}.
 
-    share        of texts with the same label
+    share        of texts with the same answer
     texts        how many there were
     probability  the largest difference of a label's probability
     """
     expected = open_onnx(path)
     session = openvino.open_on_cpu(path, physical_cores(), "bf16")
-    wanted, got = (softmax(np.concatenate([run(batch) for batch in batches])) for run in (expected, session.run))
-    same = wanted.argmax(axis=1) == got.argmax(axis=1)
+    logits = [np.concatenate([run(batch) for batch in batches]) for run in (expected, session.run)]
+    wanted, got = (config.task.probabilities(one, config.labels) for one in logits)
+    same = (config.task.chosen(wanted) == config.task.chosen(got)).all(axis=1)
     return {"share": float(same.mean()), "texts": len(same), "probability": float(np.abs(wanted - got).max())}

@@ -45,6 +45,7 @@ from prompt_kit.training.export.parity import (
     CALIBRATION_BATCHES,
     FP16_TOLERANCE,
     TOLERANCE,
+    Decisions,
     compare_labels,
     largest_difference,
     largest_difference_of_states,
@@ -236,6 +237,7 @@ def _export(
         verbalizer=model.verbalizer,
         base_model=model.config.base_model,
         mode=model.config.mode,
+        **model.task.to_entries(),
         metrics=dict(metrics),
         states=width,
         scale=model.cosine_scale if states else None,
@@ -271,7 +273,7 @@ def _write(
     folder = folder.resolve()  # a link stays a link
     batches = probe_batches(prompt_tokenizer)
     asked = int8 or bf16
-    texts = [] if asked is None else text_batches(asked.data_dir, config.verbalizer, prompt_tokenizer)
+    texts = [] if asked is None else text_batches(asked.data_dir, config.verbalizer, prompt_tokenizer, config.task)
     check_space(folder, export_size(weights, fp16, int8 is not None))
     with writing_to("cannot export into", folder):
         with replace_folder(folder) as staging:
@@ -290,13 +292,13 @@ def _write(
                     path.unlink(missing_ok=True)
                     (staging / WEIGHTS["int8"]).unlink(missing_ok=True)
                     save_onnx(to_int8(onnx_model, texts[:CALIBRATION_BATCHES], narrowing), path, WEIGHTS["int8"])
-                    parity["int8"], agreement["int8"] = _compare(staging, texts)
+                    parity["int8"], agreement["int8"] = _compare(staging, texts, config.decisions)
                     if agreement["int8"]["share"] >= LEAST_AGREEMENT["int8"]:
                         break
                 check_agreement(agreement["int8"], int8)
                 models["int8"] = path.name
             if texts and (bf16 is not None or can_compare()):
-                agreement["bf16"] = compare_bf16(staging / ONNX_FILES["fp32"], texts)
+                agreement["bf16"] = compare_bf16(staging / ONNX_FILES["fp32"], texts, config)
                 if bf16 is not None:
                     bf16.accept(agreement["bf16"])
             config = replace(
@@ -337,10 +339,10 @@ def _check(path: Path, expected: Mapping[str, Sequence[np.ndarray]], batches: Ba
         raise BundleError(f"{error}; this model does not survive half precision: export with --no_fp16") from error
 
 
-def _compare(folder: Path, texts: Batches) -> tuple[float, dict[str, float]]:
+def _compare(folder: Path, texts: Batches, decisions: Decisions) -> tuple[float, dict[str, float]]:
     """(largest difference of a logit, what the bundle says of the agreement) of model_int8.onnx and model.onnx."""
     wanted, got = ([run(batch) for batch in texts] for run in map(open_onnx, (folder / ONNX_FILES[p] for p in _PAIR)))
-    difference, share = compare_labels(wanted, got)
+    difference, share = compare_labels(wanted, got, decisions)
     return difference, {"share": share, "texts": sum(map(len, wanted))}
 
 

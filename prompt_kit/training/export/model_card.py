@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from prompt_kit.metrics import wilson_interval
+from prompt_kit.prompt.task import HIERARCHICAL, ONE_LABEL, Task
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, BundleConfig
 
@@ -26,6 +27,7 @@ _SPLITS = {"eval": "dev.txt", "test": "test.txt"}
 class CardFacts:
     """What the two cards have in common.
 
+    task   what kind of answer a text has
     about  what the results files of the run hold: scores, how many texts they are of, data fingerprint, seed, …
     """
 
@@ -36,6 +38,7 @@ class CardFacts:
     max_seq_length: int
     about: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    task: Task = ONE_LABEL
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def model_card(config: BundleConfig, about: Optional[Mapping[str, Any]] = None) 
     """The card of an exported folder; `about` as in CardFacts, else the scores alone that the folder records."""
     facts = CardFacts(
         config.base_model, config.mode, config.verbalizer, str(config.template), config.max_seq_length,
-        {**config.metrics, **(about or {})}, config.versions,
+        {**config.metrics, **(about or {})}, config.versions, config.task,
     )  # fmt: skip
     loading = [
         "```",
@@ -104,7 +107,7 @@ def _card(facts: CardFacts, made: str, loading: Sequence[str], files: Sequence[s
         "",
         "# Text classifier",
         "",
-        f"Sorts a text into one of {len(facts.verbalizer)} labels. {made}",
+        f"{_purpose(facts)} {made}",
         "",
         "## How to load it",
         "",
@@ -131,6 +134,18 @@ def _card(facts: CardFacts, made: str, loading: Sequence[str], files: Sequence[s
         f"Made with {versions}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _purpose(facts: CardFacts) -> str:
+    number, task = len(facts.verbalizer), facts.task
+    if not task.several:
+        return f"Sorts a text into one of {number} labels."
+    least = "; at least the most probable one" if task.at_least_one else ""
+    levels = ", each with those above it" if task.kind == HIERARCHICAL else ""
+    return (
+        f"Gives a text any of {number} labels{levels}: those whose probability reaches {task.threshold:.4f}{least}. The accuracy "
+        "below is the share of texts all of whose labels are right."
+    )
 
 
 def _front_matter(facts: CardFacts, kind: str) -> list[str]:
@@ -212,8 +227,10 @@ def _limits(facts: CardFacts) -> list[str]:
         "zero-shot": "No example has trained it: the language model and the label words alone decide.",
         "finetune": "Its classifier has no label words: what it knows of the labels are its training examples.",
     }
+    always = not facts.task.several or facts.task.at_least_one
+    anything = ": a text about anything else gets one of them all the same." if always else "."
     return [
-        f"- It knows these {len(facts.verbalizer)} labels alone: a text about anything else gets one of them all the same.",
+        f"- It knows these {len(facts.verbalizer)} labels alone{anything}",
         f"- It reads {facts.max_seq_length} tokens at most, the template's among them; what is longer is cut.",
         "- The scores hold for texts like those that they were measured on.",
         *[f"- {line}" for line in [trained.get(facts.mode)] if line],

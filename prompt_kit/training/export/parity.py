@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,11 +10,14 @@ from prompt_kit.data.dataset import Example, read_dataset
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import BundleError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
+from prompt_kit.prompt.task import Task
 from prompt_kit.prompt.verbalizer import Verbalizer
 
 TOLERANCE = 1e-4  # absolute plus relative
 # fp16 keeps 11 bits, and a dozen layers add up; a wrong conversion (an overflow, a lost mask) is far beyond this
 FP16_TOLERANCE = 3e-2
+
+Decisions = Callable[[np.ndarray], np.ndarray]  # label logits [N, C] -> bool [N, C], the labels that are answered
 
 CALIBRATION_BATCHES = 8  # of _BATCH texts
 _BATCH, _TEXTS = 16, 4096
@@ -41,25 +44,30 @@ def probe_batches(prompt_tokenizer: PromptTokenizer) -> list[dict[str, np.ndarra
 
 
 def text_batches(
-    data_dir: PathLike, verbalizer: Verbalizer, prompt_tokenizer: PromptTokenizer
+    data_dir: PathLike, verbalizer: Verbalizer, prompt_tokenizer: PromptTokenizer, task: Task
 ) -> list[dict[str, np.ndarray]]:
     """Batches of 16 texts in random order, 4,096 at most: of dev.txt, and of test.txt and data.txt if they are there.
 
-    Raises DataError for a mistake in them, and when the template reads more than one text.
+    Raises DataError for a mistake in them.
     """
-    data = read_dataset(data_dir, verbalizer, ("dev", "test", "data"))
-    texts = [example.text_a for example in [*(data.dev or []), *(data.test or [])]] + (data.unlabelled or [])
+    line_format = task.line_format("text_b" in prompt_tokenizer.template.fields)
+    data = read_dataset(data_dir, verbalizer, ("dev", "test", "data"), line_format=line_format)
+    found = [*(data.dev or ()), *(data.test or ()), *(data.unlabelled or ())]
+    texts = [Example(one) if isinstance(one, str) else Example(one.text_a, text_b=one.text_b) for one in found]
     texts = list(dict.fromkeys(texts))
     chosen = np.random.default_rng(0).permutation(len(texts))[:_TEXTS]
-    features = prompt_tokenizer.encode_many([Example(texts[place]) for place in chosen])
+    features = prompt_tokenizer.encode_many([texts[place] for place in chosen])
     pad_id = prompt_tokenizer.tokenizer.pad_id
     return [collate(features[start : start + _BATCH], pad_id) for start in range(0, len(features), _BATCH)]
 
 
-def compare_labels(expected: Sequence[np.ndarray], actual: Sequence[np.ndarray]) -> tuple[float, float]:
-    """(largest |difference| of a logit, share of rows with the same best label) of two lists of logits [B, C]."""
+def compare_labels(
+    expected: Sequence[np.ndarray], actual: Sequence[np.ndarray], decisions: Decisions
+) -> tuple[float, float]:
+    """(largest |difference| of a logit, share of rows with the same answer) of two lists of logits [B, C]."""
     wanted, got = np.concatenate(expected), np.concatenate(actual)
-    return float(np.abs(wanted - got).max()), float((wanted.argmax(axis=1) == got.argmax(axis=1)).mean())
+    same = (decisions(wanted) == decisions(got)).all(axis=1)
+    return float(np.abs(wanted - got).max()), float(same.mean())
 
 
 def _exact_pieces(prompt_tokenizer: PromptTokenizer) -> list[str]:

@@ -39,6 +39,7 @@ from prompt_kit.training.export.parity import (
     CALIBRATION_BATCHES,
     FP16_TOLERANCE,
     TOLERANCE,
+    Decisions,
     compare_labels,
     largest_difference,
     probe_batches,
@@ -150,6 +151,7 @@ def _config(model: PromptModel, folder: PathLike) -> BundleConfig:
         verbalizer=model.verbalizer,
         base_model=model.config.base_model,
         mode=model.config.mode,
+        **model.task.to_entries(),
         metrics=read_metrics(folder),
     )
 
@@ -161,7 +163,7 @@ def _write(
     weights = 4 * sum(parameter.size for parameter in first.model.backbone.parameters())
     expected = {name: [run_eager(task.model, batch)[0] for batch in task.probes()] for name, task in tasks.items()}
     texts = {
-        name: text_batches(each.data_dir, task.model.verbalizer, task.model.prompt_tokenizer)
+        name: text_batches(each.data_dir, task.model.verbalizer, task.model.prompt_tokenizer, task.model.task)
         for (name, task), each in zip(tasks.items(), int8 or ())
     }
     check_space(folder, export_size(weights, fp16, int8 is not None))
@@ -184,7 +186,8 @@ def _write(
                 parity[name][precision] = _parity(path, expected[name], task, precision)
         if int8 is not None:
             merged = {name: tasks[name].inputs(batches) for name, batches in texts.items()}
-            found = _int8(staging, onnx_model, merged, int8)
+            decisions = {name: task.config.decisions for name, task in tasks.items()}
+            found = _int8(staging, onnx_model, merged, decisions, int8)
             models["int8"] = ONNX_FILES["int8"]
             for name, (difference, _) in found.items():
                 parity[name]["int8"] = difference
@@ -219,7 +222,11 @@ def _parity(path: Path, expected: Sequence[np.ndarray], task: _Task, precision: 
 
 
 def _int8(
-    staging: Path, onnx_model: Any, texts: Mapping[str, Batches], asked: Sequence[Int8]
+    staging: Path,
+    onnx_model: Any,
+    texts: Mapping[str, Batches],
+    decisions: Mapping[str, Decisions],
+    asked: Sequence[Int8],
 ) -> dict[str, tuple[float, dict[str, float]]]:
     """Write model_int8.onnx; task -> (largest difference of a logit, agreement with model.onnx)."""
     found: dict[str, tuple[float, dict[str, float]]] = {}
@@ -236,7 +243,7 @@ def _int8(
         save_onnx(to_int8(onnx_model, mixed[: CALIBRATION_BATCHES * len(texts)], narrowing), path, WEIGHTS["int8"])
         run = open_onnx(path)
         for name, batches in texts.items():
-            difference, share = compare_labels(wanted[name], [run(batch) for batch in batches])
+            difference, share = compare_labels(wanted[name], [run(batch) for batch in batches], decisions[name])
             found[name] = difference, {"share": share, "texts": sum(map(len, wanted[name]))}
         if all(one["share"] >= LEAST_AGREEMENT["int8"] for _, one in found.values()):
             break

@@ -11,6 +11,7 @@ from paddlenlp.trainer import IntervalStrategy, TrainingArguments
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import TRUNCATE_MODES
+from prompt_kit.prompt.task import MULTI_CLASS, TASK_TYPES
 from prompt_kit.prompt_config import METHODS
 from prompt_kit.training.loop.device import choose_device, not_joining
 from prompt_kit.training.loop.flag_rules import check_numbers, check_places, check_without_effect, choose_reports, shown
@@ -22,10 +23,16 @@ from prompt_kit.training.self_training.pseudo_labels import SELECTIONS
 logger = logging.getLogger(__name__)
 
 ENCODERS = ("lstm", "mlp", "none")
+METRICS = ("accuracy", "macro_f1", "micro_f1", "loss")
 
 
 def _none_string(text: str) -> str:
     return "none" if text.lower() in ("none", "null", "") else text.lower()
+
+
+def _metric(text: str) -> str:
+    """PaddleNLP's examples say macro_f1_score."""
+    return text[: -len("_score")] if text.endswith("f1_score") else text
 
 
 def _flag(default, text, group, **metadata):
@@ -93,14 +100,20 @@ class ModelArguments:
     first_max_length: Optional[int] = _flag(None, "longest first text in tokens", "model")
     other_max_length: Optional[int] = _flag(None, "longest further text in tokens", "model")
     truncate_mode: str = _flag("tail", "which end of a long text is cut", "model", choices=TRUNCATE_MODES)
-    task_type: str = _flag("multi-class", "accepted as in the example; multi-class is what there is", "model")
+    task_type: str = _flag(
+        MULTI_CLASS,
+        "multi-class: one label a text; multi-label: any number, with a comma between; or hierarchical: such labels with "
+        "levels, a##b under a",
+        "model",
+        choices=TASK_TYPES,
+    )
     export_type: str = _flag("onnx", "accepted as in the example; --do_export always writes both", "model")
 
     def __post_init__(self):
         if self.soft_encoder not in ENCODERS:
             raise ConfigError(f"--soft_encoder {self.soft_encoder}: expected one of {', '.join(ENCODERS)}, None")
-        if self.task_type != "multi-class":
-            raise ConfigError(f"--task_type {self.task_type}: only multi-class is supported")
+        if self.task_type not in TASK_TYPES:
+            raise ConfigError(f"--task_type {self.task_type}: expected one of {', '.join(TASK_TYPES)}")
         if self.export_type not in ("paddle", "onnx"):
             raise ConfigError(f"--export_type {self.export_type}: expected paddle or onnx (both are written)")
         if self.encoder_hidden_size is not None and self.encoder_hidden_size > LARGEST_HIDDEN_SIZE:
@@ -124,6 +137,12 @@ class DataArguments:
         None, "train on this many examples a class, drawn from train.txt by --seed (default: all of them)", "data"
     )
 
+    text_pairs: bool = _flag(
+        False,
+        "a line has two texts: text_a<TAB>text_b<TAB>label, or columns that a first line names; implied by a --prompt that has "
+        "text_b",
+        "data",
+    )
     augment: int = _flag(
         0,
         "make so many variants of each training line: words swapped, left out, or guessed by the masked language model; they "
@@ -253,7 +272,12 @@ class PromptTrainingArguments(TrainingArguments):
     )
     save_total_limit: Optional[int] = _flag(1, "last checkpoints to keep beside the best one; 0 keeps all", "trainer")
     load_best_model_at_end: bool = _flag(True, "end with the best model rather than the last", "trainer")
-    metric_for_best_model: str = _flag("accuracy", "accuracy, macro_f1 or loss, on dev", "trainer")
+    metric_for_best_model: str = _flag(
+        "accuracy",
+        "accuracy, macro_f1, micro_f1 or loss, on dev; micro_f1 is of tasks with several labels a text, whose default it is",
+        "trainer",
+        parse=_metric,
+    )
     device: Optional[str] = _flag(None, "cpu, gpu, gpu:0 … (default: a GPU if there is one)", "trainer")
     warmup_ratio: float = _flag(0.0, "share of the steps with a rising learning rate", "trainer")
 
@@ -301,9 +325,9 @@ class PromptTrainingArguments(TrainingArguments):
                 f"--unlabeled_file {self.unlabeled_file} is for training, which keeps the best generation by its dev score; "
                 "add --do_train --do_eval, or drop it"
             )
-        if self.metric_for_best_model.replace("eval_", "", 1) not in ("accuracy", "macro_f1", "loss"):
+        if self.metric_for_best_model.replace("eval_", "", 1) not in METRICS:
             raise ConfigError(
-                f"--metric_for_best_model {self.metric_for_best_model}: expected accuracy, macro_f1 or loss"
+                f"--metric_for_best_model {self.metric_for_best_model}: expected {', '.join(METRICS[:-1])} or {METRICS[-1]}"
             )
         if self.teacher and self.num_teachers:
             raise ConfigError(

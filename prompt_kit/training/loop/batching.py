@@ -18,7 +18,7 @@ class EncodedDataset(paddle.io.Dataset):
 
     Args:
         examples, prompt_tokenizer, label_to_id: what is encoded, and how.
-        targets: [N, C] probabilities of the labels, to train on instead of the labels.
+        targets: [N, C] probabilities of the labels, to train on instead of the labels, or label sets.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class EncodedDataset(paddle.io.Dataset):
         self.examples = list(examples)
         self.features: list[Features] = prompt_tokenizer.encode_many(self.examples)
         self.labels: list[Optional[int]] = [
-            None if example.label is None else label_to_id[example.label] for example in self.examples
+            label_to_id[example.label] if isinstance(example.label, str) else None for example in self.examples
         ]
         self.targets = targets
 

@@ -106,9 +106,10 @@ class ProgressCallback(TrainerCallback):
             return
         loss = "" if self.loss is None else f"loss {self.loss:.4f}, "
         best = " (best so far)" if (state.best_model_checkpoint or "").endswith(f"-{state.global_step}") else ""
+        f1 = f", dev micro F1 {metrics['eval_micro_f1']:.4f}" if "eval_micro_f1" in metrics else ""
         tqdm.write(
             f"epoch {state.epoch:5.1f}, step {state.global_step}: {loss}{self.shown[0]} {metrics['eval_loss']:.4f}, "
-            f"{self.shown[1]} {metrics['eval_accuracy']:.4f}{best}",
+            f"{self.shown[1]} {metrics['eval_accuracy']:.4f}{f1}{best}",
             file=sys.stderr,
         )
         if control.should_training_stop and state.global_step < state.max_steps:

@@ -14,8 +14,10 @@ import paddle
 
 from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.errors import ConfigError
+from prompt_kit.prompt.task import MULTI_CLASS
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.presets import preset_values
+from prompt_kit.training.loop.task_rules import check_task
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +95,7 @@ def parse_arguments(
     preset = preset_values(given, given.get("data_dir", DataArguments.data_dir))
     values = {**preset, **{name: value for name, value in given.items() if name not in DERIVED}}
     set_what_follows(values)
+    check_task(values)
     of_prompts = [name for name in _PROMPT_ONLY if given.get(name, False) is not False]
     if given.get("method") == "finetune" and of_prompts:
         raise ConfigError(
@@ -123,6 +126,8 @@ def parse_arguments(
             f"--augment {given['augment']} needs a masked language model, which --method rtd does not load; make variants with "
             "another method, and give them to --augmented_file"
         )
+    if given.get("text_pairs") and given.get("unlabeled_file") is not None:
+        raise ConfigError("--unlabeled_file holds one text a line, but --text_pairs has two; drop one of them")
     if given.get("num_shots") is not None and not given.get("do_train"):
         raise ConfigError(
             f"--num_shots {given['num_shots']} draws from train.txt, but nothing is trained; add --do_train"
@@ -145,6 +150,8 @@ def set_what_follows(values: dict[str, Any]) -> None:
         values.setdefault("logging_strategy", "steps")
     if "save_steps" in values:
         values.setdefault("save_strategy", "steps")
+    if values.get("task_type", MULTI_CLASS) != MULTI_CLASS:
+        values.setdefault("metric_for_best_model", "micro_f1")
     if "num_train_epochs" in values:  # so many are asked for; no preset sets it
         values.setdefault("early_stopping_patience", 0)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from prompt_kit.data.dataset import Dataset, Example
+from prompt_kit.data.line_format import label_text
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.training.pretraining.corpus import normalize
 
@@ -69,11 +70,13 @@ def count_cut(prompt_tokenizer: PromptTokenizer, examples: Sequence[Example]) ->
 
 def find_contradictions(examples: Sequence[Example]) -> list[tuple[str, list[str]]]:
     """(text, its labels in the order of the file) of every text that has several; width, case and spaces do not count."""
-    found: dict[str, dict[Optional[str], str]] = {}
+    found: dict[str, dict[str, str]] = {}
     for one in examples:
-        found.setdefault(_key(one), {}).setdefault(one.label, one.text_a)
+        found.setdefault(_key(one), {}).setdefault(label_text(one.label), one.text_a)
     return [
-        (next(iter(labels.values())), [label or "" for label in labels]) for labels in found.values() if len(labels) > 1
+        (next(iter(labels.values())), [label or "none" for label in labels])
+        for labels in found.values()
+        if len(labels) > 1
     ]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import paddle
 from paddlenlp.trainer import set_seed
 
-from prompt_kit.data.dataset import Dataset, Example
+from prompt_kit.data.dataset import AText, Dataset, Example
 from prompt_kit.errors import ConfigError
 from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -27,6 +27,7 @@ from prompt_kit.training.loop.callbacks import ProgressCallback
 from prompt_kit.training.loop.command_line import set_what_follows
 from prompt_kit.training.loop.device import choose_device, use_device
 from prompt_kit.training.loop.session import start_model
+from prompt_kit.training.loop.task_rules import check_task
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
@@ -40,7 +41,7 @@ _LENGTH = ("num_train_epochs", "max_steps")  # settings that say how long to tra
 _NOT_SETTINGS = {
     "output_dir", "overwrite_output_dir", "do_train", "do_eval", "do_predict", "do_export", "resume_from_checkpoint",
     "unlabeled_file", "teacher", "num_teachers", "num_generations", "pseudo_label_selection", "pseudo_labels_per_class",
-    "pseudo_label_threshold", "preset", "verbose", "task_type", "export_type", "save_plm", "disable_tqdm",
+    "pseudo_label_threshold", "preset", "verbose", "export_type", "save_plm", "disable_tqdm",
 }  # fmt: skip
 _MODEL = tuple(item.name for item in dataclasses.fields(ModelArguments) if item.name not in _NOT_SETTINGS)
 _TRAINING = tuple(item.name for item in dataclasses.fields(PromptTrainingArguments) if item.name not in _NOT_SETTINGS)
@@ -112,11 +113,11 @@ def starts_well(settings: Mapping[str, Any]) -> bool:
     return model_args.method == PromptModel.method and model_args.verbalizer == "cosine"
 
 
-def start(settings: Mapping[str, Any], verbalizer: Verbalizer) -> TextClassifier:
+def start(settings: Mapping[str, Any], verbalizer: Verbalizer, pairs: bool = False) -> TextClassifier:
     """A model that was not trained: the label words and the pretrained head decide."""
     model_args = _model_arguments(settings)
     set_seed(settings["seed"])
-    model = start_model(model_args, verbalizer, Dataset(Path()), False, reads_texts=False)
+    model = start_model(model_args, verbalizer, Dataset(Path()), False, reads_texts=False, pairs=pairs)
     if model_args.calibrate:
         calibrate(model, CONTENT_FREE)
     model.eval()
@@ -128,8 +129,9 @@ def train(
     verbalizer: Verbalizer,
     train: Optional[list[Example]],
     dev: Optional[list[Example]],
-    unlabelled: Optional[Sequence[str]],
+    unlabelled: Optional[Sequence[AText]],
     verbose: bool = False,
+    pairs: bool = False,
 ) -> tuple[TextClassifier, dict[str, Any]]:
     """A trained model, in evaluation mode, and what all_results.json would say of it.
 
@@ -137,6 +139,7 @@ def train(
     settings say how long to train, or the head is another one, it is trained so long and not judged. Nothing is left on
     disk. `settings` are flags of train.py that are given, `seed` among them.
     """
+    check_task(settings)
     model_args = _model_arguments(settings)
     well = starts_well(settings)
     if unlabelled is not None and not (well or model_args.calibrate):
@@ -149,7 +152,7 @@ def train(
         args = _training_arguments(settings, folder, dev is not None, verbose)
         set_seed(args.seed)
         dataset = Dataset(Path(folder), train, dev, None, list(unlabelled) if unlabelled else None)
-        model = start_model(model_args, verbalizer, dataset, True, reads_texts=well)
+        model = start_model(model_args, verbalizer, dataset, True, reads_texts=well, pairs=pairs)
         if model_args.calibrate:
             calibrate(model, dataset.unlabelled or CONTENT_FREE)
         metrics: dict[str, Any] = {}
@@ -176,14 +179,15 @@ def _train(trainer: PromptTrainer, starts_are_enough: bool, verbose: bool) -> di
     if not starts_are_enough:
         return trainer.train().metrics
     trainer.start()
-    right = trainer.leave_one_out()
+    right, scores = trainer.leave_one_out()
     low, high = wilson_interval(int(right.sum()), len(right))
     logger.info(
         "no eval_data to say when training helps no more: the head is started from the %d examples, and that is all; "
         "leave-one-out accuracy %.4f, 95 %% interval %.4f to %.4f",
         len(right), right.mean(), low, high,
     )  # fmt: skip
-    return {"eval_accuracy": float(right.mean()), "eval_interval": [low, high], "eval_by": "leave-one-out"}
+    measured = {f"eval_{name}": value for name, value in scores.items()}
+    return {**measured, "eval_interval": [low, high], "eval_by": "leave-one-out"}
 
 
 def _model_arguments(settings: Mapping[str, Any]) -> ModelArguments:
@@ -194,8 +198,9 @@ def _model_arguments(settings: Mapping[str, Any]) -> ModelArguments:
 def _training_arguments(
     settings: Mapping[str, Any], folder: str, evaluates: bool, verbose: bool
 ) -> PromptTrainingArguments:
-    given = {name: value for name, value in settings.items() if name in _TRAINING}
+    given = dict(settings)
     set_what_follows(given)
+    given = {name: value for name, value in given.items() if name in _TRAINING}
     given.setdefault("report_to", "none")
     given.setdefault("device", paddle.get_device())  # the one that is borrowed
     try:

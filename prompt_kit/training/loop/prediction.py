@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export.static_graph import run_eager
 from prompt_kit.training.models.base import TextClassifier
@@ -23,7 +22,8 @@ def predict_probabilities(model: TextClassifier, examples: Sequence[Example], ba
     for start in range(0, len(order), batch_size):
         places = order[start : start + batch_size]
         arrays = collate([features[place] for place in places], model.tokenizer.pad_id)
-        probabilities[places] = softmax(run_eager(model, arrays)[0])
+        logits = run_eager(model, arrays)[0]
+        probabilities[places] = model.task.probabilities(logits, model.verbalizer.labels)
     if training:
         model.train()
     return probabilities

@@ -13,9 +13,10 @@ import paddle
 from prompt_kit.atomic import replace_file
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError
-from prompt_kit.inference.prediction_table import write_bad_cases, write_prediction_table
+from prompt_kit.inference.prediction_table import text_of, write_bad_cases, write_prediction_table, wrong_sets
 from prompt_kit.json_file import read_object, write_json
-from prompt_kit.metrics import accuracy_and_f1, bad_cases, softmax
+from prompt_kit.metrics import BadCase, bad_cases
+from prompt_kit.prompt.task import Task
 from prompt_kit.prompt.verbalizer import Verbalizer
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class Results:
 
     def write(self, split: str, metrics: dict[str, Any]) -> None:
         """Log the metrics and write them."""
-        shown = ("accuracy", "macro_f1", "loss", "runtime")  # the files have all of them
+        shown = ("accuracy", "micro_f1", "macro_f1", "loss", "runtime")  # the files have all of them
         named = [(name, metrics.get(f"{split}_{name}")) for name in shown]
         logger.info("%s: %s", split, ", ".join(f"{name} {value:.4f}" for name, value in named if value is not None))
         if not self.writes:
@@ -48,26 +49,36 @@ class Results:
         return held if same else {}
 
     def write_predictions(
-        self, split: str, logits: np.ndarray, examples: Sequence[Example], verbalizer: Verbalizer
+        self, split: str, logits: np.ndarray, examples: Sequence[Example], verbalizer: Verbalizer, task: Task
     ) -> None:
         """{split}_predictions.tsv (text, label, probability, gold); if the examples have labels, metrics and
-        {split}_bad_cases.tsv (text, predicted, probability, gold), the most confident first."""
-        probabilities = softmax(logits)
-        predicted = probabilities.argmax(axis=-1)
+        {split}_bad_cases.tsv (text, predicted, probability, gold), the most confident first.
+
+        Several labels of a text stand in one column, with commas, as their probabilities do."""
+        labels = verbalizer.labels
+        probabilities = task.probabilities(logits, labels)
         metrics: dict[str, Any] = {f"{split}_samples": len(examples)}
         labelled = all(example.label is not None for example in examples)
         if labelled:
-            gold = np.array([verbalizer.label_to_id[example.gold] for example in examples])
-            metrics.update({f"{split}_{name}": value for name, value in accuracy_and_f1(predicted, gold).items()})
+            gold = task.targets([example.label for example in examples], verbalizer.label_to_id)
+            scores = task.scores(probabilities, gold, labels)
+            metrics.update({f"{split}_{name}": value for name, value in scores.items()})
         if self.writes:
             path = self.folder / f"{split}_predictions.tsv"
-            write_prediction_table(path, examples, probabilities, verbalizer.labels)
+            write_prediction_table(path, examples, probabilities, labels, task)
             logger.info("predictions: %s", path)
             if labelled:
-                texts = [example.text_a for example in examples]
-                wrong = bad_cases(texts, probabilities, gold.tolist(), verbalizer.labels)
+                wrong = _wrong(examples, probabilities, gold, labels, task)
                 write_bad_cases(self.folder / f"{split}_bad_cases.tsv", wrong)
         self.write(split, metrics)
+
+
+def _wrong(
+    examples: Sequence[Example], probabilities: np.ndarray, gold: np.ndarray, labels: Sequence[str], task: Task
+) -> list[BadCase]:
+    if task.several:
+        return wrong_sets(examples, probabilities, labels, task)
+    return bad_cases([text_of(example) for example in examples], probabilities, gold.tolist(), labels)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ def write_card(model: TextClassifier, results: Results) -> None:
         return
     facts = CardFacts(
         model.config.base_model, model.config.mode, model.verbalizer, str(model.template),
-        model.prompt_tokenizer.max_seq_length, results.read(), installed_versions(),
+        model.prompt_tokenizer.max_seq_length, results.read(), installed_versions(), model.task,
     )  # fmt: skip
     with replace_file(path) as staging:
         staging.write_text(training_card(facts), encoding="utf-8")

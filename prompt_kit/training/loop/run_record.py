@@ -42,7 +42,9 @@ def _shape(name: str) -> Shape:
     if name in _SWITCHES:
         return BOOLEAN
     if name == "metric_for_best_model":
-        return one_of(*(prefix + metric for prefix in ("", "eval_") for metric in ("accuracy", "macro_f1", "loss")))
+        return one_of(
+            *(prefix + metric for prefix in ("", "eval_") for metric in ("accuracy", "macro_f1", "micro_f1", "loss"))
+        )
     if name == "lr_scheduler_type":
         return one_of(*(kind.value for kind in SchedulerType))
     return whole(0, 2**32) if name in _WHOLE else number()

@@ -10,8 +10,10 @@ from typing import Any, Optional
 import numpy as np
 
 from prompt_kit.data.dataset import Dataset, Example
+from prompt_kit.data.line_format import label_text
 from prompt_kit.errors import DataError
 from prompt_kit.inference.explanation import explain
+from prompt_kit.inference.prediction_table import text_of
 from prompt_kit.report.curves import read_curves
 from prompt_kit.report.evaluation import Case, Evaluation, Neighbour
 from prompt_kit.report.writer import write_report
@@ -50,9 +52,11 @@ def write_run_report(
     reads = model.prompt_tokenizer.what_is_read(examples)
     num_cut = sum(any(one.is_cut for one in each) for each in reads)
     labels = model.verbalizer.labels
-    evaluation = Evaluation(split, labels, examples, classify(examples), num_cut)
+    evaluation = Evaluation(split, labels, examples, classify(examples), num_cut, task=model.task)
     cases = evaluation.cases[:_EXPLAINED]
-    found = explain(classify, [model.prompt_tokenizer], labels, [examples[case.row] for case in cases])
+    # of several labels one may be missing, for which no character speaks
+    explained = [] if model.task.several else [examples[case.row] for case in cases]
+    found = explain(classify, [model.prompt_tokenizer], labels, explained)
     evaluation.explanations.update({case.row: one for case, one in zip(cases, found)})
     evaluation.neighbours.update(nearest(model, examples, cases, dataset.train))
     facts = {"model": info.get("base_model"), **{key: info.get(key) for key in ("template", "mode", "data", "seed")}}
@@ -72,7 +76,9 @@ def nearest(
     found = {}
     for case, row in zip(cases, cosines):
         best = np.argsort(-row, kind="stable")[:_NEAREST]
-        found[case.row] = [Neighbour(train[place].text_a, train[place].label, float(row[place])) for place in best]
+        found[case.row] = [
+            Neighbour(text_of(train[place]), label_text(train[place].label), float(row[place])) for place in best
+        ]
     return found
 
 

@@ -10,8 +10,10 @@ from typing import Any, Optional
 from paddlenlp.trainer import set_seed
 
 from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset, sample_few_shot
+from prompt_kit.data.line_format import LineFormat
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
 from prompt_kit.metrics import wilson_interval
+from prompt_kit.prompt.task import Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.augmentation.augment import AUGMENTED_FILE, augment
@@ -25,10 +27,11 @@ from prompt_kit.training.loop.results import Results
 from prompt_kit.training.loop.run_card import write_card
 from prompt_kit.training.loop.run_record import adopt_settings
 from prompt_kit.training.loop.run_report import reported, write_run_report
+from prompt_kit.training.loop.task_rules import check_task
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.base import WEIGHTS_FILE, TextClassifier, is_prompt_only
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
-from prompt_kit.training.models.finetune_model import FineTuneModel
+from prompt_kit.training.models.finetune_model import PAIR_TEMPLATE, TEMPLATE, FineTuneModel
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.models.prompt_transfer import init_prompt, source_template
 from prompt_kit.training.models.replaced_token_model import ReplacedTokenModel
@@ -97,6 +100,8 @@ def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Datase
             )
         else:
             trainer.start()
+            if trainer.model.task.several:
+                trainer.leave_one_out()  # which chooses the threshold that is saved
             logger.info(
                 "no dev.txt to say when training helps no more: the head is started from train.txt, and that is all"
             )
@@ -116,14 +121,14 @@ def evaluate(trainer: PromptTrainer, dataset: Dataset) -> dict[str, Any]:
     """On dev.txt; without it by leave-one-out on train.txt, with the 95 % interval of the accuracy."""
     if dataset.dev is not None:
         return {**trainer.evaluate(), "eval_samples": len(dataset.dev)}
-    right = trainer.leave_one_out()
+    right, scores = trainer.leave_one_out()
     low, high = wilson_interval(int(right.sum()), len(right))
     logger.info(
         "leave-one-out on the %d examples of train.txt: accuracy %.4f, 95 %% interval %.4f to %.4f",
         len(right), right.mean(), low, high,
     )  # fmt: skip
     return {
-        "eval_accuracy": float(right.mean()), "eval_samples": len(right), "eval_interval": [low, high],
+        **{f"eval_{name}": value for name, value in scores.items()}, "eval_samples": len(right), "eval_interval": [low, high],
         "eval_by": "leave-one-out on train.txt",
     }  # fmt: skip
 
@@ -145,7 +150,10 @@ def prepare(
     set_seed(args.seed)
     if args.resume_from_checkpoint is not None:
         model = _load_checkpoint(model_args, data_args, args, given)
-        dataset = _read_data(data_args, args, model.verbalizer, model_args.calibrate)
+        settings = {n: getattr(one, n) for one in (model_args, data_args, args) for n in given if hasattr(one, n)}
+        check_task({**settings, "task_type": model.task.kind})
+        line_format = model.task.line_format(model.reads_pairs)
+        dataset = _read_data(data_args, args, model.verbalizer, line_format, model_args.calibrate)
     else:
         if not args.do_train and model_args.method == FineTuneModel.method:
             raise ConfigError(
@@ -155,12 +163,15 @@ def prepare(
         if not args.do_train:
             logger.info("zero-shot: no training and no checkpoint; the label words and the pretrained head decide")
         verbalizer = Verbalizer.from_file(_label_file(data_args))
+        task = Task(model_args.task_type)
+        task.check_labels(verbalizer.labels)
+        pairs = reads_pairs(model_args, data_args)
         starts_well = model_args.method == PromptModel.method and model_args.verbalizer == "cosine"
         reads_texts = starts_well and args.unlabeled_file is None  # whose texts each generation is started from itself
         dataset = _read_data(
-            data_args, args, verbalizer, model_args.calibrate or reads_texts, starts_well
+            data_args, args, verbalizer, task.line_format(pairs), model_args.calibrate or reads_texts, starts_well
         )  # before the model, which may be large and far away
-        model = start_model(model_args, verbalizer, dataset, args.do_train, reads_texts)
+        model = start_model(model_args, verbalizer, dataset, args.do_train, reads_texts, pairs)
     if args.save_prompt_only:
         model.save_prompt_only(model_args.trust_pickle)
     report_texts(model.prompt_tokenizer, dataset)
@@ -267,10 +278,19 @@ def _is_to_be_calibrated(model: TextClassifier, args: PromptTrainingArguments) -
 
 
 def start_model(
-    model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset, trained: bool, reads_texts: bool
+    model_args: ModelArguments,
+    verbalizer: Verbalizer,
+    dataset: Dataset,
+    trained: bool,
+    reads_texts: bool,
+    pairs: bool = False,
 ) -> TextClassifier:
-    """A new model for `dataset`, whose head is started from its unlabelled texts if it `reads_texts`."""
-    model = _build(_with_template_of_source(model_args), verbalizer, dataset, trained)
+    """A new model for `dataset`, whose head is started from its unlabelled texts if it `reads_texts`; of two texts `pairs`
+    where no template says so."""
+    model = _build(_with_template_of_source(model_args), verbalizer, dataset, trained, pairs)
+    if model.task.several:
+        every = all(example.label for example in dataset.train or ())
+        model.task = replace(model.task, at_least_one=every)
     if model_args.init_prompt_from is not None:
         _take_prompt(model, model_args.init_prompt_from)
     if reads_texts and dataset.unlabelled:
@@ -278,7 +298,10 @@ def start_model(
     return model
 
 
-def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset, trained: bool) -> TextClassifier:
+def _build(
+    model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset, trained: bool, pairs: bool
+) -> TextClassifier:
+    task = Task(model_args.task_type)
     if model_args.method == FineTuneModel.method:
         return FineTuneModel.build(
             verbalizer,
@@ -287,7 +310,9 @@ def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset,
             model_args.first_max_length,
             model_args.other_max_length,
             model_args.truncate_mode,
+            PAIR_TEMPLATE if pairs else TEMPLATE,
             trust_pickle=model_args.trust_pickle,
+            task=task,
         )
     if model_args.method == ReplacedTokenModel.method:
         return ReplacedTokenModel.build(
@@ -302,6 +327,8 @@ def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset,
             model_args.truncate_mode,
             mode=ReplacedTokenModel.method if trained else "zero-shot",
             trust_pickle=model_args.trust_pickle,
+            task=task,
+            pairs=pairs,
         )
     return PromptModel.build(
         verbalizer,
@@ -317,7 +344,25 @@ def _build(model_args: ModelArguments, verbalizer: Verbalizer, dataset: Dataset,
         mode="prompt" if trained else "zero-shot",
         dataset=dataset,
         trust_pickle=model_args.trust_pickle,
+        task=task,
+        pairs=pairs,
     )
+
+
+def reads_pairs(model_args: ModelArguments, data_args: DataArguments) -> bool:
+    """Whether a new model reads two texts a line: --text_pairs, or a template that has text_b says so."""
+    prompt = model_args.prompt
+    if prompt is None and model_args.init_prompt_from is not None:
+        prompt = str(source_template(model_args.init_prompt_from))
+    has_b = prompt is not None and "text_b" in Template.from_prompt(prompt).fields
+    if data_args.text_pairs and prompt is not None and not has_b:
+        raise ConfigError(
+            f"--text_pairs contradicts --prompt {prompt}, which reads one text; put {{'text': 'text_b'}} into it, or drop "
+            "--text_pairs"
+        )
+    if (has_b or data_args.text_pairs) and data_args.augment:
+        raise ConfigError(f"--augment {data_args.augment} makes variants of one text, not of two; drop --augment")
+    return has_b or data_args.text_pairs
 
 
 def _label_file(data_args: DataArguments) -> Path:
@@ -361,6 +406,7 @@ def _check_agrees(model: TextClassifier, model_args, data_args, given: frozenset
     plain = Template.without_encoders
     held = {
         "method": model.method,
+        "task_type": model.task.kind,
         "model_name_or_path": model.config.base_model,
         "verbalizer": model.config.head,
         **{
@@ -381,6 +427,8 @@ def _check_agrees(model: TextClassifier, model_args, data_args, given: frozenset
         model.template
     ):
         asked["prompt"], held["prompt"] = model_args.prompt, model.template
+    if data_args.text_pairs and not model.reads_pairs:
+        asked["text_pairs"], held["text_pairs"] = True, False
     for name, value in asked.items():
         if value != held[name]:
             raise CheckpointError(
@@ -405,6 +453,7 @@ def _read_data(
     data_args: DataArguments,
     args: PromptTrainingArguments,
     verbalizer: Verbalizer,
+    line_format: LineFormat,
     unlabelled: bool,
     starts_well: bool = False,
 ) -> Dataset:
@@ -431,7 +480,7 @@ def _read_data(
             f"--do_eval: neither dev.txt nor train.txt in {folder}, so nothing to evaluate on; drop --do_eval"
         )
     splits = [split for split in splits if split not in absent]
-    dataset = read_dataset(data_args.data_dir, verbalizer, splits, optional=("data",))
+    dataset = read_dataset(data_args.data_dir, verbalizer, splits, ("data",), line_format)
     if args.unlabeled_file is not None:
         texts = read_unlabelled(args.unlabeled_file, data_args.data_dir, verbalizer)
         dataset = replace(dataset, to_pseudo_label=texts, files=(*dataset.files, Path(args.unlabeled_file)))
@@ -451,7 +500,7 @@ def export(model: TextClassifier, args: PromptTrainingArguments, results: Result
     if results.writes:
         folder = Path(args.output_dir) / "export"
         about = results.read()
-        metrics = {k: v for k, v in about.items() if k == "eval_accuracy"}
+        metrics = {k: v for k, v in about.items() if k in ("eval_accuracy", "eval_micro_f1")}
         export_bundle(model, folder, metrics=metrics, about=about)
         logger.info("exported: %s", folder)
 

@@ -17,7 +17,6 @@ from paddlenlp.trainer.trainer_utils import SchedulerType
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
-from prompt_kit.metrics import accuracy_and_f1, softmax
 from prompt_kit.training.cpu.kernels import uses
 from prompt_kit.training.cpu.trained_rows import RowsAdamW, TrainedRows
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
@@ -78,7 +77,7 @@ class PromptTrainer(ResumableTrainer):
             data_collator=Collator(model.tokenizer.pad_id),
             train_dataset=train_dataset,
             eval_dataset=_encoded(eval_dataset, model),
-            compute_metrics=lambda output: accuracy_and_f1(output.predictions.argmax(-1), output.label_ids),
+            compute_metrics=self._scores,
             callbacks=[self._best, *filter(None, [self._average]), ProgressCallback(), *(callbacks or [])],
         )
 
@@ -108,9 +107,16 @@ class PromptTrainer(ResumableTrainer):
         output = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **kwargs)
         if output.predictions is not None and output.label_ids is not None:
             # the Trainer's mean counts the examples twice that fill up the last batch of several processes
-            right = softmax(output.predictions)[np.arange(len(output.label_ids)), output.label_ids]
-            output.metrics[f"{metric_key_prefix}_loss"] = float(-np.log(right).mean())
+            output.metrics[f"{metric_key_prefix}_loss"] = self.model.task.loss(output.predictions, output.label_ids)
         return output
+
+    def _scores(self, output) -> dict[str, float]:
+        """The task's metrics; while training, by the threshold that is best on dev, which the model then has."""
+        task, labels = self.model.task, self.model.verbalizer.labels
+        probabilities = task.probabilities(output.predictions, labels)
+        if self._best.training:
+            task = self.model.task = task.decided_on(probabilities, output.label_ids)
+        return task.scores(probabilities, output.label_ids, labels)
 
     # -- optimization -------------------------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class PromptTrainer(ResumableTrainer):
         model.train()
 
     def compute_loss(self, model, inputs, return_outputs: bool = False):
-        """The weighted sum of the objectives while training; of the first, the cross-entropy, otherwise."""
+        """The weighted sum of the objectives while training; the first one otherwise."""
         inputs = dict(inputs)
         targets = inputs.pop("labels")
         batch, terms = targets.shape[0], self.objectives if self.model.training else self.objectives[:1]
@@ -226,6 +232,7 @@ class PromptTrainer(ResumableTrainer):
             self.args.load_best_model_at_end = keep_best
         if keep_best and self.state.best_model_checkpoint:
             self.model.load_weights(self.state.best_model_checkpoint)
+            self.model.decide_as(self.state.best_model_checkpoint)
         elif self._average is not None:
             self._average.apply()
         return output
@@ -239,10 +246,18 @@ class PromptTrainer(ResumableTrainer):
         labels = np.asarray(data.labels) if data.targets is None else data.targets
         self.model.start_from_examples(data.features, labels, self.args.per_device_eval_batch_size)
 
-    def leave_one_out(self) -> np.ndarray:
-        """[N] bool: which training examples are right by a head that is started from the others."""
-        data = self.train_dataset
-        return self.model.leave_one_out(data.features, np.asarray(data.labels), self.args.per_device_eval_batch_size)
+    def leave_one_out(self) -> tuple[np.ndarray, dict[str, float]]:
+        """([N] bool: which training examples are right by a head that is started from the others, all scores of it).
+
+        The model's threshold, if its task has one, is the best for these.
+        """
+        data, model = self.train_dataset, self.model
+        targets = np.asarray(data.labels) if data.targets is None else data.targets
+        logits = model.leave_one_out(data.features, targets, self.args.per_device_eval_batch_size)
+        probabilities = model.task.probabilities(logits, model.verbalizer.labels)
+        model.task = model.task.decided_on(probabilities, targets)
+        scores = model.task.scores(probabilities, targets, model.verbalizer.labels)
+        return model.task.right(probabilities, targets), scores
 
     def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint)
@@ -292,4 +307,7 @@ def _sampler(dataset: EncodedDataset, args: PromptTrainingArguments, objectives:
 def _encoded(examples: Optional[Examples], model: TextClassifier) -> Optional[EncodedDataset]:
     if examples is None or isinstance(examples, EncodedDataset):
         return examples
-    return EncodedDataset(examples, model.prompt_tokenizer, model.verbalizer.label_to_id)
+    label_to_id, targets = model.verbalizer.label_to_id, None
+    if model.task.several and all(one.label is not None for one in examples):
+        targets = model.task.targets([one.label for one in examples], label_to_id)
+    return EncodedDataset(examples, model.prompt_tokenizer, label_to_id, targets)

@@ -13,10 +13,11 @@ import paddle.nn.functional as F
 from paddle import nn
 
 from prompt_kit.atomic import replace_files
-from prompt_kit.data.dataset import Example
+from prompt_kit.data.dataset import AText, Example
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.json_file import write_json
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
+from prompt_kit.prompt.task import Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -45,7 +46,7 @@ class TextClassifier(nn.Layer):
         backbone: a PaddleNLP model, with its pretrained head or without.
         prompt_tokenizer: template and tokenizer.
         verbalizer: labels, and label words.
-        config: a dataclass with `head`, `base_model` and `mode`.
+        config: a dataclass with `head`, `base_model`, `mode` and `task`.
     """
 
     method: ClassVar[str]
@@ -75,6 +76,7 @@ class TextClassifier(nn.Layer):
     def __init__(self, backbone: nn.Layer, prompt_tokenizer: PromptTokenizer, verbalizer: Verbalizer, config):
         super().__init__()
         self.config = config
+        config.task.check_labels(verbalizer.labels)
         self.prompt_tokenizer = prompt_tokenizer
         self.verbalizer = verbalizer
         self.backbone = backbone
@@ -101,15 +103,37 @@ class TextClassifier(nn.Layer):
     def template(self) -> Template:
         return self.prompt_tokenizer.template
 
-    def encode_texts(self, texts: Sequence[str]) -> list[Features]:
-        """Texts in the template, each in every field that it has."""
+    @property
+    def task(self) -> Task:
+        """What kind of answer a text has, and the threshold of it."""
+        return self.config.task
+
+    @task.setter
+    def task(self, task: Task) -> None:
+        self.config = replace(self.config, task=task)
+
+    def decide_as(self, folder) -> None:
+        """Take over the threshold of the model in `folder`, as `load_weights` takes over its weights."""
+        self.task = read_prompt_config(folder, ModelConfig).task
+
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether its template has two texts."""
+        return "text_b" in self.template.fields
+
+    def encode_texts(self, texts: Sequence[AText]) -> list[Features]:
+        """Texts in the template, each string in every field that it has."""
+        fields = self.template.fields
         return self.prompt_tokenizer.encode_many(
-            [Example(**{"text_a": text, **{field: text for field in self.template.fields}}) for text in texts]
+            [
+                text if isinstance(text, Example) else Example(**{"text_a": text, **{field: text for field in fields}})
+                for text in texts
+            ]
         )
 
     def fit_template(self, template: Template) -> Template:
         """What a template that a user gives becomes for these labels."""
-        return template
+        return template.with_options(self.verbalizer.first_words)
 
     def added_layers(self) -> list:
         """The layers that are no part of the language model, beside the prefix."""
@@ -243,6 +267,7 @@ class TextClassifier(nn.Layer):
             prompt=self.prompt_tokenizer.to_config(),
             verbalizer=self.verbalizer,
             calibration=getattr(self.config, "calibration", None),
+            **self.task.to_entries(),
             versions=installed_versions(),
         )
 

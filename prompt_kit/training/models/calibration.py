@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import paddle
 
+from prompt_kit.data.dataset import AText
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import collate
 
@@ -28,7 +29,7 @@ CONTENT_FREE = ("N/A", "[MASK]", "")  # Zhao et al.'s; what is averaged over whe
 _BATCH = 32
 
 
-def calibrate(model: TextClassifier, texts: Sequence[str]) -> None:
+def calibrate(model: TextClassifier, texts: Sequence[AText]) -> None:
     """Make the model's mean log-probabilities over `texts` equal; on a single text it then predicts uniformly.
 
     The bias goes into the head, so it is saved and exported with the model. Calibrating again replaces nothing, but

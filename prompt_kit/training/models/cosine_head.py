@@ -58,8 +58,10 @@ class CosineHead(nn.Layer):
         self.scale = self.create_parameter([1], default_initializer=nn.initializer.Constant(SCALE))
         self.scale.stop_gradient = True  # chosen at the start; trained, it would only grow
 
-    def start_from(self, center: np.ndarray, directions: np.ndarray, scale: float = SCALE) -> None:
-        """Put the origin at `center` [D], point label c to directions[c], of [C, D], and make a cosine `scale` logits."""
+    def start_from(self, center: np.ndarray, directions: np.ndarray, scale: float = SCALE, bias: float = 0.0) -> None:
+        """Put the origin at `center` [D], point label c to directions[c], of [C, D], and make a cosine `scale` logits, which
+        `bias` is added to."""
+        self.bias.set_value(np.full(self.bias.shape, bias, "float32"))
         self.scale.set_value(np.array([scale], "float32"))
         self.center.set_value(center.astype("float32"))
         self.weight.set_value(unit(directions).astype("float32"))

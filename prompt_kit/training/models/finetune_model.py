@@ -11,6 +11,7 @@ from paddle import nn
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
@@ -21,6 +22,7 @@ from prompt_kit.training.models.heads import LinearHead
 logger = logging.getLogger(__name__)
 
 TEMPLATE = "{'text': 'text_a'}"
+PAIR_TEMPLATE = "{'text': 'text_a'}{'sep'}{'text': 'text_b', 'token_type': 1}"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class FineTuneConfig:
     base_model: str = ""
     head: str = "linear"
     mode: str = "finetune"
+    task: Task = ONE_LABEL
 
 
 class FineTuneModel(TextClassifier):
@@ -77,6 +80,7 @@ class FineTuneModel(TextClassifier):
         truncate_mode: str = "tail",
         template: str = TEMPLATE,
         trust_pickle: bool = False,
+        task: Task = ONE_LABEL,
     ) -> FineTuneModel:
         """An untrained FineTuneModel from what a user gives, with train.py's defaults.
 
@@ -92,7 +96,7 @@ class FineTuneModel(TextClassifier):
         prompt_tokenizer = PromptTokenizer(
             parsed, backbone.tokenizer, max_seq_length, first_max_length, other_max_length, truncate_mode
         )
-        return cls(backbone.model, prompt_tokenizer, verbalizer, FineTuneConfig(backbone.name))
+        return cls(backbone.model, prompt_tokenizer, verbalizer, FineTuneConfig(backbone.name, task=task))
 
     def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None, return_mask_states=False):
         """Label logits, with the signature of PromptModel.
@@ -127,4 +131,4 @@ class FineTuneModel(TextClassifier):
 
     @staticmethod
     def read_model_config(config: ModelConfig) -> FineTuneConfig:
-        return FineTuneConfig(config.base_model, config.head, config.mode)
+        return FineTuneConfig(config.base_model, config.head, config.mode, config.task)

@@ -84,12 +84,16 @@ class ManualHead(nn.Layer):
         lm_head: the pretrained head.
         tokens: ids and weights [C, W, T].
         num_masks: M.
+        centred: less their mean over the labels (the centred log-ratio of Aitchison, The Statistical Analysis of
+            Compositional Data, 1986), which takes away what all labels of a text have in common, the normaliser among it. A
+            softmax is the same; a sigmoid, which asks for each label by itself, has its zero at the labels' mean.
     """
 
     _offset: Optional[paddle.Tensor]  # [C]
 
-    def __init__(self, lm_head: MaskedLMHead, tokens: LabelTokens, num_masks: int):
+    def __init__(self, lm_head: MaskedLMHead, tokens: LabelTokens, num_masks: int, centred: bool = False):
         super().__init__()
+        self._centred = centred
         self._lm_head = lm_head
         self._shape = tokens.ids.shape
         self._num_masks = num_masks
@@ -114,6 +118,8 @@ class ManualHead(nn.Layer):
             weight = vectors.sum(axis=1).transpose([1, 0, 2])
         bias = paddle.gather(self._lm_head.bias(), self._ids).astype("float32") * self._weights.squeeze(-1)
         bias = bias.reshape([labels, words * length]).sum(axis=1)
+        if self._centred:
+            weight, bias = weight - weight.mean(axis=1, keepdim=True), bias - bias.mean(axis=0, keepdim=True)
         return weight, bias if self._offset is None else bias + self._offset
 
     def arrays(self) -> HeadArrays:
@@ -146,6 +152,11 @@ class SoftHead(nn.Layer):
     def shift(self, bias: np.ndarray) -> None:
         """Add `bias` [C] to the label logits, for good."""
         self.bias.set_value(self.bias.numpy() + bias.astype("float32"))
+
+    def rescale(self, scale: float, bias: float) -> None:
+        """Make every label logit z `scale * z + bias`."""
+        self.weight.set_value(scale * self.weight)
+        self.bias.set_value(scale * self.bias + bias)
 
     def arrays(self) -> HeadArrays:
         """The same as arrays."""

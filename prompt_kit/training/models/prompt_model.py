@@ -11,11 +11,12 @@ import numpy as np
 import paddle
 from paddle import nn
 
-from prompt_kit.data.dataset import Dataset
+from prompt_kit.data.dataset import AText, Dataset
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.neutral_templates import neutral_templates
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
+from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -36,6 +37,14 @@ from prompt_kit.training.models.cosine_head import (
     word_directions,
 )
 from prompt_kit.training.models.heads import HEADS, ManualHead, SoftHead, masked_lm_head
+from prompt_kit.training.models.label_odds import (
+    BIAS,
+    bias_for,
+    fit_odds,
+    leave_one_out_of_sets,
+    share_examples,
+    start_of_sets,
+)
 from prompt_kit.training.models.mask_states import mask_states
 from prompt_kit.training.models.prototype_head import PrototypeHead
 from prompt_kit.training.models.soft_prompt import add_soft_prompt
@@ -44,7 +53,14 @@ from prompt_kit.training.models.template_choice import TemplateJudge, choose_tem
 logger = logging.getLogger(__name__)
 
 DEFAULT_PROMPT = "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}"  # reads 体育新闻：今晚国足迎战日本队
+PAIR_PROMPT = "{{'text': 'text_a'}}{{'sep'}}{{'text': 'text_b'}}{{'soft': '。两句话的关系是'}}{}"
 PLAIN_PROMPT = "这条新闻标题的主题是"  # for label words of other lengths than two tokens; PaddleNLP's example has it
+
+
+def pair_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
+    """The prompt of two texts where none is given, with two masks if every label word fits them, else with one."""
+    fits = all(len(tokenizer.encode(word)) == 2 for words in verbalizer.words for word in words)
+    return PAIR_PROMPT.format("{'mask'}{'mask'}" if fits else "{'mask'}")
 
 
 def default_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
@@ -58,6 +74,7 @@ class PromptModelConfig:
     """What a PromptModel is, beside its language model and template.
 
     head: one of HEADS; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
+    task: the kind of task, and with several labels a text the threshold of an answer.
     calibration: a bias [C] of the pretrained head's label logits, None without calibration (see calibration.py).
     """
 
@@ -65,6 +82,7 @@ class PromptModelConfig:
     base_model: str = ""
     mode: str = "prompt"
     calibration: Optional[tuple[float, ...]] = None
+    task: Task = ONE_LABEL
 
     def __post_init__(self):
         if self.head not in HEADS:
@@ -107,8 +125,7 @@ class PromptModel(TextClassifier):
         )  # states of unlabelled texts, while the head is being started
         if self.config.head == "cosine":
             self.head = CosineHead(*sizes)
-            directions, center = self._word_directions()
-            self.head.start_from(center, directions)
+            self._start_from_words()
         else:
             self.head = self._decoder_head(*sizes)
         self._stop_unused()
@@ -117,7 +134,7 @@ class PromptModel(TextClassifier):
         """A head that starts as the pretrained one."""
         num_masks = self.prompt_tokenizer.num_masks
         tokens = self.verbalizer.token_table(self.tokenizer, num_masks)
-        manual = ManualHead(self._lm_head, tokens, num_masks)
+        manual = ManualHead(self._lm_head, tokens, num_masks, centred=self.task.several)
         if self.config.calibration is not None:
             manual.shift(np.asarray(self.config.calibration, "float32"))
         if self.config.head == "soft":
@@ -126,8 +143,23 @@ class PromptModel(TextClassifier):
             return head
         return PrototypeHead(manual, *sizes) if self.config.head == "prototype" else manual
 
+    def _start_from_words(self) -> None:
+        directions, center = self._word_directions()
+        self.head.start_from(center, directions, bias=BIAS if self.task.several else 0.0)
+
     def _word_directions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Directions [C, D] of the label words, read as texts, and their mean state [D]."""
+        """Directions [C, D] of the label words, read as texts, and their mean state [D].
+
+        Of two texts no word can be read in the place: 不同 beside 不同 looks like a pair of equal ones. There the words'
+        rows of the pretrained decoder stand for them, less their mean: what it multiplies the states with.
+        """
+        if self.reads_pairs:
+            num_masks = self.prompt_tokenizer.num_masks
+            rows = ManualHead(self._lm_head, self.verbalizer.token_table(self.tokenizer, num_masks), num_masks).rows()[
+                0
+            ]
+            flat = rows.detach().transpose([1, 0, 2]).numpy().reshape([len(self.verbalizer), -1])
+            return unit(flat - flat.mean(axis=0)), np.zeros(flat.shape[1], "float32")
         words = self.verbalizer.words
         states = self.mask_states(self.encode_texts([word for of_label in words for word in of_label]))
         return word_directions(states, [len(of_label) for of_label in words])
@@ -148,6 +180,8 @@ class PromptModel(TextClassifier):
         mode: str = "prompt",
         trust_pickle: bool = False,
         dataset: Optional[Dataset] = None,
+        task: Task = ONE_LABEL,
+        pairs: bool = False,
     ) -> PromptModel:
         """An untrained PromptModel from what a user gives, with train.py's defaults.
 
@@ -160,6 +194,8 @@ class PromptModel(TextClassifier):
                 width of the word embeddings.
             dataset: the task, which the template is chosen by.
             mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
+            task: what kind of answer a text has.
+            pairs: whether a `prompt` that is None is of two texts, see pair_prompt.
         """
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
         if prompt is not None:
@@ -167,8 +203,10 @@ class PromptModel(TextClassifier):
         backbone = load_backbone(model_name_or_path, trust_pickle=trust_pickle)
         logger.info("language model: %s (%s)", backbone.name, backbone.reason)
         if prompt is None:
-            if head == "cosine":
-                prompt = str(_choose_template(backbone, verbalizer, dataset, max_seq_length))
+            if pairs:
+                prompt = pair_prompt(verbalizer, backbone.tokenizer)
+            elif head == "cosine":
+                prompt = str(_choose_template(backbone, verbalizer, dataset, max_seq_length, task))
             else:
                 prompt = default_prompt(verbalizer, backbone.tokenizer)
         template = Template.from_prompt(prompt)
@@ -176,9 +214,16 @@ class PromptModel(TextClassifier):
             hidden_size = None if soft_encoder == "none" else encoder_hidden_size
             template = Template.from_prompt(prompt, soft_encoder, hidden_size)
         prompt_tokenizer = PromptTokenizer(
-            template, backbone.tokenizer, max_seq_length, first_max_length, other_max_length, truncate_mode
+            template.with_options(verbalizer.first_words),
+            backbone.tokenizer,
+            max_seq_length,
+            first_max_length,
+            other_max_length,
+            truncate_mode,
         )
-        return cls(backbone.model, prompt_tokenizer, verbalizer, PromptModelConfig(head, backbone.name, mode))
+        return cls(
+            backbone.model, prompt_tokenizer, verbalizer, PromptModelConfig(head, backbone.name, mode, task=task)
+        )
 
     def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None, return_mask_states=False):
         """Label logits.
@@ -211,7 +256,7 @@ class PromptModel(TextClassifier):
 
         return mask_states(self, read, features, self.tokenizer.pad_id, batch_size)
 
-    def start_from_texts(self, texts: Sequence[str], batch_size: int = 32) -> None:
+    def start_from_texts(self, texts: Sequence[AText], batch_size: int = 32) -> None:
         """Start the cosine head from label words and unlabelled texts of the task; another head is left alone.
 
         The texts are remembered until examples follow, which the head then is started from too.
@@ -221,14 +266,16 @@ class PromptModel(TextClassifier):
             self._start(self._texts[:0], np.arange(0))
 
     def start_from_examples(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> None:
-        """Start the head from labelled examples; only cosine and prototype do.
+        """Start the head from labelled examples; only cosine and prototype do, and with several labels a text soft.
 
         Args:
             features: N encoded texts.
-            labels: [N] label ids, or [N, C] probabilities.
+            labels: [N] label ids, or [N, C] probabilities, or label sets.
         """
         if self.config.head == "cosine":
             self._start(self.mask_states(features, batch_size), labels)
+        elif self.task.several:
+            self._fit_odds(self.mask_states(features, batch_size), labels)
         elif self.config.head == "prototype" and not self.head.started:
             states = self.mask_states(features, batch_size)
             ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
@@ -236,13 +283,18 @@ class PromptModel(TextClassifier):
 
     def soft_prompt_changed(self) -> None:
         if self.config.head == "cosine":
-            directions, center = self._word_directions()
-            self.head.start_from(center, directions)
+            self._start_from_words()
 
     def leave_one_out(self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32) -> np.ndarray:
-        """[N] bool: which of N labelled texts a cosine head that is started from the others gets right; texts without
-        labels take no part."""
-        return self.leave_one_out_cosines(features, labels, batch_size).argmax(axis=1) == labels
+        """[N, C] label logits of N labelled texts, each by a cosine head that is started from the others.
+
+        Texts without labels take no part; `labels` are ids [N], or label sets [N, C].
+        """
+        cosines = self.leave_one_out_cosines(features, labels, batch_size)
+        if not self.task.several:
+            return SCALE * cosines
+        scale, bias = fit_odds(cosines, labels)
+        return scale * cosines + bias
 
     def leave_one_out_cosines(
         self, features: Sequence[Features], labels: np.ndarray, batch_size: int = 32
@@ -250,13 +302,19 @@ class PromptModel(TextClassifier):
         """[N, C] cosines of N labelled texts to the directions of a cosine head that is started from the others."""
         states = self.mask_states(features, batch_size)
         examples = unit(states - center_of(states, self._texts))
-        return leave_one_out(self._word_directions()[0], examples, labels)
+        words = self._word_directions()[0]
+        if self.task.several:
+            return leave_one_out_of_sets(words, examples, share_examples(labels))
+        return leave_one_out(words, examples, labels)
 
     def _start(self, examples: np.ndarray, labels: np.ndarray) -> None:
         """Start the cosine head from words, examples [N, D] and the texts that are remembered."""
         words, texts = self._word_directions()[0], self._texts
         center = center_of(examples, texts)
         examples = unit(examples - center)
+        if self.task.several:
+            self.head.start_from(center, *start_of_sets(words, examples, labels, unit(texts - center)))
+            return
         directions, scale = combine(words, examples, labels), SCALE
         if len(examples):
             ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
@@ -266,6 +324,15 @@ class PromptModel(TextClassifier):
             directions, shares = cluster(directions, texts, len(examples) / len(words))
             directions = refit(directions, texts, shares, examples, labels)
         self.head.start_from(center, directions, scale)
+
+    def _fit_odds(self, states: np.ndarray, labels: np.ndarray) -> None:
+        """Make the untrained logits of label sets [N, C] log-odds; the pretrained head alone has no scale to choose."""
+        with paddle.no_grad():
+            logits = self.head(paddle.to_tensor(states.reshape([len(states), self.template.num_masks, -1]))).numpy()
+        if isinstance(self.head, SoftHead):
+            self.head.rescale(*fit_odds(logits, labels))
+        elif 0 < labels.mean() < 1:
+            self.add_bias(np.full(len(self.verbalizer), bias_for(logits, float(labels.mean()))))
 
     def transform(self, states: paddle.Tensor) -> paddle.Tensor:
         """The encoder's states at the masks [B, M, H] -> what the head reads, [B, M, E]."""
@@ -320,23 +387,25 @@ class PromptModel(TextClassifier):
 
     @staticmethod
     def read_model_config(config: ModelConfig) -> PromptModelConfig:
-        return PromptModelConfig(config.head, config.base_model, config.mode, config.calibration)
+        return PromptModelConfig(config.head, config.base_model, config.mode, config.calibration, config.task)
 
 
 def _choose_template(
-    backbone: Backbone, verbalizer: Verbalizer, dataset: Optional[Dataset], max_seq_length: int
+    backbone: Backbone, verbalizer: Verbalizer, dataset: Optional[Dataset], max_seq_length: int, task: Task
 ) -> Template:
     """The neutral template that suits the dataset best; the first one without a dataset. Says which, and why."""
     templates = neutral_templates()
     if dataset is None or not (dataset.train or dataset.unlabelled):
         return templates[0]
     judge = TemplateJudge(
-        backbone.model, backbone.tokenizer, verbalizer, dataset.train or (), dataset.dev or (), dataset.unlabelled or (),
-        max_seq_length=max_seq_length,
+        backbone.model, backbone.tokenizer, verbalizer, dataset.train or (), dataset.dev or (),
+        [text for text in dataset.unlabelled or () if isinstance(text, str)],
+        task, max_seq_length=max_seq_length,
     )  # fmt: skip
     scores = [judge.score(template) for template in templates]
     best = choose_template(scores)
-    what = "accuracy before training" if dataset.train else "mean probability of the best label word"
+    known = "share of the labels found before training" if task.several else "accuracy before training"
+    what = known if dataset.train else "mean probability of the best label word"
     listed = ", ".join(f"{score.mean:.3f}" for score in scores)
     logger.info("template: %s (%s of the %d tried: %s)", best.template, what, len(scores), listed)
     return best.template

@@ -19,6 +19,7 @@ from paddle import nn
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
@@ -31,6 +32,7 @@ from prompt_kit.training.models.soft_prompt import add_soft_prompt
 logger = logging.getLogger(__name__)
 
 PROMPT = "{'mask'}：{'text': 'text_a'}"  # reads 体育：今晚国足迎战日本队
+PAIR_PROMPT = "{'text': 'text_a'}{'sep'}{'text': 'text_b'}。两句话的关系是{'mask'}"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class ReplacedTokenConfig:
     mode: str = "rtd"
     calibration: Optional[tuple[float, ...]] = None
     head: str = "discriminator"
+    task: Task = ONE_LABEL
 
 
 class OriginalityHead(nn.Layer):
@@ -119,6 +122,8 @@ class ReplacedTokenModel(TextClassifier):
         truncate_mode: str = "tail",
         mode: str = "rtd",
         trust_pickle: bool = False,
+        task: Task = ONE_LABEL,
+        pairs: bool = False,
     ) -> ReplacedTokenModel:
         """An untrained ReplacedTokenModel from what a user gives, with train.py's defaults.
 
@@ -129,9 +134,11 @@ class ReplacedTokenModel(TextClassifier):
             soft_encoder, encoder_hidden_size: of soft tokens that name no encoder; encoder_hidden_size None is the
                 width of the word embeddings.
             mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
+            task: what kind of answer a text has.
+            pairs: whether a `prompt` that is None is of two texts.
         """
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
-        prompt = prompt or PROMPT
+        prompt = prompt or (PAIR_PROMPT if pairs else PROMPT)
         template = Template.from_prompt(prompt)
         if template.uses_soft:
             hidden_size = None if soft_encoder == "none" else encoder_hidden_size
@@ -141,14 +148,14 @@ class ReplacedTokenModel(TextClassifier):
         logger.info("discriminator: %s (%s)", backbone.name, backbone.reason)
         longest = WordList.of(verbalizer.token_table(backbone.tokenizer)).longest
         prompt_tokenizer = PromptTokenizer(
-            template.with_masks(longest), backbone.tokenizer, max_seq_length, first_max_length, other_max_length,
-            truncate_mode,
+            template.with_masks(longest).with_options(verbalizer.first_words), backbone.tokenizer, max_seq_length,
+            first_max_length, other_max_length, truncate_mode,
         )  # fmt: skip
-        return cls(backbone.model, prompt_tokenizer, verbalizer, ReplacedTokenConfig(backbone.name, mode))
+        return cls(backbone.model, prompt_tokenizer, verbalizer, ReplacedTokenConfig(backbone.name, mode, task=task))
 
     def fit_template(self, template: Template) -> Template:
         """With as many masks as the longest label word has tokens."""
-        return template.with_masks(self._shape[1])
+        return super().fit_template(template).with_masks(self._shape[1])
 
     def forward(self, input_ids, token_type_ids, mask_columns, soft_ids=None, return_mask_states=False):
         """Label logits.
@@ -200,4 +207,4 @@ class ReplacedTokenModel(TextClassifier):
 
     @staticmethod
     def read_model_config(config: ModelConfig) -> ReplacedTokenConfig:
-        return ReplacedTokenConfig(config.base_model, config.mode, config.calibration, config.head)
+        return ReplacedTokenConfig(config.base_model, config.mode, config.calibration, config.head, config.task)

@@ -20,12 +20,14 @@ from paddle import nn
 from prompt_kit.data.dataset import Example
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
+from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.cpu.last_layer import take_rows
 from prompt_kit.training.models.cosine_head import SCALE, combine, leave_one_out, unit, word_directions
 from prompt_kit.training.models.heads import masked_lm_head
+from prompt_kit.training.models.label_odds import leave_one_out_of_sets, share_examples
 from prompt_kit.training.models.mask_states import mask_states
 
 _MOST = 500  # texts of a kind: more would tell little more, and take longer
@@ -53,6 +55,14 @@ def choose_template(scores: Sequence[TemplateScore]) -> TemplateScore:
     return best
 
 
+def nearest_share(cosines: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """[N]: of each text's n labels (label sets [N, C]) the share that is among its n nearest; 1 for a text without labels."""
+    counts = targets.sum(axis=1)
+    ranks = (-cosines).argsort(axis=1).argsort(axis=1)
+    found = (targets * (ranks < counts[:, None])).sum(axis=1)
+    return np.where(counts > 0, found / np.maximum(counts, 1), 1.0)
+
+
 class TemplateJudge:
     """Scores templates on one language model and one task.
 
@@ -62,6 +72,7 @@ class TemplateJudge:
         verbalizer: labels and label words.
         train, dev: labelled examples, if there are any; `dev` needs `train`.
         unlabelled: texts, judged by where there is no labelled example.
+        task: with several labels a text, of each text the share of its n labels that are among its n nearest counts.
         options: of PromptTokenizer, beside the template.
     """
 
@@ -73,11 +84,13 @@ class TemplateJudge:
         train: Sequence[Example] = (),
         dev: Sequence[Example] = (),
         unlabelled: Sequence[str] = (),
+        task: Task = ONE_LABEL,
         **options,
     ):
         self._backbone, self._tokenizer, self._verbalizer, self._options = backbone, tokenizer, verbalizer, options
         self._train, self._dev = list(train)[:_MOST], list(dev)[:_MOST]
         self._unlabelled = [Example(text) for text in unlabelled[:_MOST]]
+        self._task = task
         self._words = [Example(word) for words in verbalizer.words for word in words]
         self._transform = masked_lm_head(backbone).transform
 
@@ -95,15 +108,22 @@ class TemplateJudge:
             return TemplateScore(template, softmax(logits).max(axis=1))
         center = train.mean(axis=0)
         train, dev = unit(train - center), unit(dev - center)
-        labels = self._ids(self._train)
+        labels = self._targets(self._train)
+        if self._task.several:
+            weights = share_examples(labels)
+            right = nearest_share(leave_one_out_of_sets(directions, train, weights), labels)
+            if len(dev):
+                cosines = dev @ combine(directions, train, weights).T
+                right = np.concatenate([right, nearest_share(cosines, self._targets(self._dev))])
+            return TemplateScore(template, right)
         right = leave_one_out(directions, train, labels).argmax(axis=1) == labels
         if len(dev):
             found = (dev @ combine(directions, train, labels).T).argmax(axis=1)
-            right = np.concatenate([right, found == self._ids(self._dev)])
+            right = np.concatenate([right, found == self._targets(self._dev)])
         return TemplateScore(template, right.astype("float64"))
 
-    def _ids(self, examples: Sequence[Example]) -> np.ndarray:
-        return np.array([self._verbalizer.label_to_id[example.gold] for example in examples])
+    def _targets(self, examples: Sequence[Example]) -> np.ndarray:
+        return self._task.targets([example.label for example in examples], self._verbalizer.label_to_id)
 
     def _states(self, template: Template, examples: Sequence[Example]) -> np.ndarray:
         """[N, M E] transformed mask states: a soft token starts as its word, so its word is read in its place."""

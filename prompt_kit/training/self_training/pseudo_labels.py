@@ -42,7 +42,7 @@ def read_unlabelled(path: PathLike, data_dir: PathLike, verbalizer: Verbalizer) 
     data.txt.
     Raises DataError for a file that is labelled (its labels would become part of the texts) or has no text left.
     """
-    texts = read_texts(path, verbalizer.labels)
+    texts = [text for text in read_texts(path, verbalizer.labels) if isinstance(text, str)]
     known_texts = []
     for split in _LABELLED:
         file = Path(data_dir) / f"{split}.txt"

@@ -40,7 +40,7 @@ def test_what_is_recorded_is_what_runs(tmp_path, tiny_data):
 
 @on_a_bf16_cpu
 def test_int8_compares_bf16_too_and_refuses_nothing_for_it(tmp_path, tiny_data, monkeypatch):
-    monkeypatch.setattr(exporter, "compare_bf16", lambda path, batches: {"share": 0.5, "texts": 8, "probability": 0.25})
+    monkeypatch.setattr(exporter, "compare_bf16", lambda *_: {"share": 0.5, "texts": 8, "probability": 0.25})
     config = export_bundle(tiny_model(HARD), tmp_path / "export", fp16=False, int8=Int8(tiny_data, force=True))
     assert config.agreement["bf16"]["share"] == 0.5
     with pytest.raises(BundleError, match="bf16 changes more labels than a bundle may"):
@@ -49,9 +49,7 @@ def test_int8_compares_bf16_too_and_refuses_nothing_for_it(tmp_path, tiny_data, 
 
 def test_too_few_labels_kept_are_refused(tmp_path, tiny_data, monkeypatch):
     monkeypatch.setattr(openvino, "computes_in_bf16", lambda: True)
-    monkeypatch.setattr(
-        exporter, "compare_bf16", lambda path, batches: {"share": 0.9949, "texts": 8, "probability": 0.25}
-    )
+    monkeypatch.setattr(exporter, "compare_bf16", lambda *_: {"share": 0.9949, "texts": 8, "probability": 0.25})
     with pytest.raises(BundleError, match=r"only 99.49% of 8 texts of .*less than 99.5% .* 0.250.*nothing was written"):
         export_bundle(tiny_model(HARD), tmp_path / "export", fp16=False, bf16=Bf16(tiny_data))
     assert not (tmp_path / "export").exists()

@@ -325,7 +325,7 @@ def test_betas(name, wrong):
         ("--bf16", ["--bf16 needs a GPU", "drop --bf16"]),
         ("--metric_for_best_model f1", ["--metric_for_best_model f1", "macro_f1"]),
         ("--soft_encoder gru", ["--soft_encoder gru", "lstm", "None"]),
-        ("--task_type multi-label", ["--task_type multi-label", "multi-class"]),
+        ("--task_type regression", ["--task_type", "multi-class"]),
         ("--export_type torch", ["--export_type torch", "onnx"]),
         ("--optim adafactor", ["--optim adafactor", "adamw"]),
         ("--report_to carrier_pigeon", ["--report_to carrier_pigeon", "visualdl", "none"]),
