@@ -75,6 +75,7 @@ def run(main, tiny_folder, tmp_path, capsys):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", ["", "--verbalizer soft", "--method finetune"])
 def test_infer_agrees_with_the_trainer_on_every_pair(run, pairs, tmp_path, flags):
     texts = [f"{a}\t{b}" for a, b, _ in PAIRS][1::2]
@@ -125,6 +126,7 @@ def test_mistakes_are_named(main, pairs, flags, error, said):
         main(["--do_train", "--do_eval", "--data_dir", str(pairs), *flags])
 
 
+@pytest.mark.slow
 def test_classifier_takes_pairs(tiny_folder, pairs, tmp_path):
     texts, labels = [(a, b) for a, b, _ in PAIRS], [label for _, _, label in PAIRS]
     classifier = PromptClassifier(
@@ -145,6 +147,7 @@ def test_classifier_takes_pairs(tiny_folder, pairs, tmp_path):
         classifier.predict(["汽车"])
 
 
+@pytest.mark.slow
 def test_levels(run, tree, tmp_path):
     texts = [text for text, _ in PATHS * 2][1::2]
     rows, lines = run(tree, "--task_type hierarchical --verbalizer soft", texts)

@@ -44,6 +44,7 @@ def predictions(folder):
         return list(csv.DictReader(file, delimiter="\t"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags", ["", "--verbalizer soft", "--verbalizer manual --prompt 主题是", "--method finetune", "--method rtd"]
 )
@@ -81,6 +82,7 @@ def test_infer_agrees_with_the_trainer_on_every_line(main, tiny_folder, data, tm
     assert len(wrong) == (gold != predicted).any(axis=1).sum()
 
 
+@pytest.mark.slow
 def test_the_threshold_is_the_best_on_dev_and_is_kept(main, tiny_folder, data, tmp_path):
     output = tmp_path / "run"
     base = ["--data_dir", str(data), "--output_dir", str(output)]
@@ -113,6 +115,7 @@ def test_the_threshold_is_the_best_on_dev_and_is_kept(main, tiny_folder, data, t
         )
 
 
+@pytest.mark.slow
 def test_zero_shot_and_without_dev(main, tiny_folder, data, tmp_path):
     model = ["--model_name_or_path", str(tiny_folder), "--max_seq_length", "32", "--device", "cpu"]
     main(
@@ -178,6 +181,7 @@ def classifier_of(tiny_folder, **options):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_classifier_takes_lists_and_a_matrix(tiny_folder, data, tmp_path):
     texts, labels = zip(*(line.split("\t") for line in LINES))
     lists = [label.split(",") for label in labels]
