@@ -147,6 +147,9 @@ class TextClassifier(nn.Layer):
             labels: [N] label ids, or [N, C] probabilities.
         """
 
+    def take_texts(self, other: TextClassifier) -> None:
+        """Start the head from the unlabelled texts too that the head of another model was started from, if it is such a head."""
+
     def soft_prompt_changed(self) -> None:
         """Make the head of an untrained model anew, if it depends on the soft tokens."""
 

@@ -29,6 +29,7 @@ SCALE = 12.0  # logits a cosine, where no example says better: a softmax over co
 _SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 WORD_EXAMPLES = 3.0  # examples that the words of a label are worth: see docs/methods.md for what it was chosen by
 _CENTER_TEXTS = 60.0  # examples that unlabelled texts are worth, however many, where the states' mean is looked for
+_CENTER_NEUTRAL = 16.0  # and that neutral texts are worth, where there is no unlabelled one
 _ROUNDS, _SHARPNESS = 10, 25.0  # of the soft k-means over unlabelled texts
 _EXAMPLE_TEXTS = 3.0  # unlabelled texts that an example is worth in the regression
 _RIDGE, _PRIOR = (
@@ -87,7 +88,7 @@ class CosineHead(nn.Layer):
 
 
 def word_directions(states: np.ndarray, words_of_label: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """(directions [C, D] of the labels' words, the mean [D] of the labels' states).
+    """(directions [C, D] of the labels' words, from the mean [D] of the labels' states, and that mean).
 
     Args:
         states: [W, D] mask states of all label words, label by label.
@@ -138,15 +139,16 @@ def best_scale(cosines: np.ndarray, labels: np.ndarray) -> float:
     return min(_SCALES, key=loss)
 
 
-def center_of(examples: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
-    """The mean state [D] of a task's texts: of N examples [N, D] and of unlabelled texts [U, D], one of which has some.
+def center_of(examples: np.ndarray, unlabelled: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+    """The mean state [D] of a task's texts: of N examples [N, D] and unlabelled texts [U, D], both of which may be none.
 
-    Few examples say little of the mean: the texts count as `_CENTER_TEXTS` examples.
+    Few examples say little of the mean: the texts count as `_CENTER_TEXTS` examples, or without them texts that name no
+    task, [K, D], as `_CENTER_NEUTRAL`. Where there is nothing else, the examples alone say it.
     """
-    if not len(unlabelled):
+    if not len(unlabelled) and not len(neutral):
         return examples.mean(axis=0)
-    weight = _CENTER_TEXTS
-    return (examples.sum(axis=0) + weight * unlabelled.mean(axis=0)) / (len(examples) + weight)
+    others, weight = (unlabelled, _CENTER_TEXTS) if len(unlabelled) else (neutral, _CENTER_NEUTRAL)
+    return (examples.sum(axis=0) + weight * others.mean(axis=0)) / (len(examples) + weight)
 
 
 def cluster(start: np.ndarray, texts: np.ndarray, examples_a_label: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

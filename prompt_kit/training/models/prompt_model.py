@@ -15,6 +15,7 @@ from prompt_kit.data.dataset import AText, Dataset
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.neutral_templates import neutral_templates
+from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
@@ -144,25 +145,26 @@ class PromptModel(TextClassifier):
         return PrototypeHead(manual, *sizes) if self.config.head == "prototype" else manual
 
     def _start_from_words(self) -> None:
-        directions, center = self._word_directions()
+        directions, neutral = self._read_words()
+        center = neutral.mean(axis=0) if len(neutral) else np.zeros_like(directions[0])
         self.head.start_from(center, directions, bias=BIAS if self.task.several else 0.0)
 
-    def _word_directions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Directions [C, D] of the label words, read as texts, and their mean state [D].
+    def _read_words(self) -> tuple[np.ndarray, np.ndarray]:
+        """Directions [C, D] of the label words, read as texts, and the states [K, D] of NEUTRAL_TEXTS.
 
         Of two texts no word can be read in the place: 不同 beside 不同 looks like a pair of equal ones. There the words'
-        rows of the pretrained decoder stand for them, less their mean: what it multiplies the states with.
+        rows of the pretrained decoder stand for them, less their mean: what it multiplies the states with; and K is 0.
         """
         if self.reads_pairs:
             num_masks = self.prompt_tokenizer.num_masks
-            rows = ManualHead(self._lm_head, self.verbalizer.token_table(self.tokenizer, num_masks), num_masks).rows()[
-                0
-            ]
-            flat = rows.detach().transpose([1, 0, 2]).numpy().reshape([len(self.verbalizer), -1])
-            return unit(flat - flat.mean(axis=0)), np.zeros(flat.shape[1], "float32")
-        words = self.verbalizer.words
-        states = self.mask_states(self.encode_texts([word for of_label in words for word in of_label]))
-        return word_directions(states, [len(of_label) for of_label in words])
+            table = self.verbalizer.token_table(self.tokenizer, num_masks)
+            rows = ManualHead(self._lm_head, table, num_masks).rows()[0].detach().transpose([1, 0, 2]).numpy()
+            flat = rows.reshape([len(self.verbalizer), -1])
+            return unit(flat - flat.mean(axis=0)), np.empty([0, flat.shape[1]], "float32")
+        words = [word for of_label in self.verbalizer.words for word in of_label]
+        states = self.mask_states(self.encode_texts([*words, *NEUTRAL_TEXTS]))
+        directions, _ = word_directions(states[: len(words)], [len(of_label) for of_label in self.verbalizer.words])
+        return directions, states[len(words) :]
 
     @classmethod
     def build(
@@ -281,6 +283,10 @@ class PromptModel(TextClassifier):
             ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
             self.head.start_from_examples(paddle.to_tensor(states), ids)
 
+    def take_texts(self, other: TextClassifier) -> None:
+        if isinstance(other, PromptModel):
+            self._texts = other._texts
+
     def soft_prompt_changed(self) -> None:
         if self.config.head == "cosine":
             self._start_from_words()
@@ -301,16 +307,16 @@ class PromptModel(TextClassifier):
     ) -> np.ndarray:
         """[N, C] cosines of N labelled texts to the directions of a cosine head that is started from the others."""
         states = self.mask_states(features, batch_size)
-        examples = unit(states - center_of(states, self._texts))
-        words = self._word_directions()[0]
+        words, neutral = self._read_words()
+        examples = unit(states - center_of(states, self._texts, neutral))
         if self.task.several:
             return leave_one_out_of_sets(words, examples, share_examples(labels))
         return leave_one_out(words, examples, labels)
 
     def _start(self, examples: np.ndarray, labels: np.ndarray) -> None:
         """Start the cosine head from words, examples [N, D] and the texts that are remembered."""
-        words, texts = self._word_directions()[0], self._texts
-        center = center_of(examples, texts)
+        (words, neutral), texts = self._read_words(), self._texts
+        center = center_of(examples, texts, neutral)
         examples = unit(examples - center)
         if self.task.several:
             self.head.start_from(center, *start_of_sets(words, examples, labels, unit(texts - center)))

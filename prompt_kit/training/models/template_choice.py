@@ -19,13 +19,14 @@ from paddle import nn
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.metrics import softmax
+from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.cpu.last_layer import take_rows
-from prompt_kit.training.models.cosine_head import SCALE, combine, leave_one_out, unit, word_directions
+from prompt_kit.training.models.cosine_head import SCALE, center_of, combine, leave_one_out, unit, word_directions
 from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.models.label_odds import leave_one_out_of_sets, share_examples
 from prompt_kit.training.models.mask_states import mask_states
@@ -92,21 +93,20 @@ class TemplateJudge:
         self._unlabelled = [Example(text) for text in unlabelled[:_MOST]]
         self._task = task
         self._words = [Example(word) for words in verbalizer.words for word in words]
+        self._neutral = [Example(text) for text in NEUTRAL_TEXTS]
         self._transform = masked_lm_head(backbone).transform
 
     def score(self, template: Template) -> TemplateScore:
         """By the labels of train and dev, or without them by the certainty of the label words."""
-        examples = [*self._words, *self._train, *self._dev, *self._unlabelled]
-        states = self._states(template, examples)
-        words, train, dev, unlabelled = np.split(
-            states, np.cumsum([len(part) for part in (self._words, self._train, self._dev)])
-        )
+        parts = (self._words, self._train, self._dev, self._unlabelled, self._neutral)
+        states = self._states(template, [example for part in parts for example in part])
+        words, train, dev, unlabelled, neutral = np.split(states, np.cumsum([len(part) for part in parts[:-1]]))
         directions, center = word_directions(words, [len(of_label) for of_label in self._verbalizer.words])
         if not len(train):
             texts = unlabelled if len(unlabelled) else words
             logits = SCALE * unit(texts - (texts.mean(axis=0) if len(unlabelled) else center)) @ directions.T
             return TemplateScore(template, softmax(logits).max(axis=1))
-        center = train.mean(axis=0)
+        center = center_of(train, unlabelled, neutral)
         train, dev = unit(train - center), unit(dev - center)
         labels = self._targets(self._train)
         if self._task.several:

@@ -10,6 +10,7 @@ from tiny import EXAMPLES, LABELS, tiny_model
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.inference.predictor import Predictor
+from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export.exporter import export_bundle
 from prompt_kit.training.models.cosine_head import (
@@ -64,8 +65,9 @@ def word_states(model):
 
 def test_words_are_read_as_texts():
     model = cosine()
-    center = np.mean(word_states(model), axis=0)
-    directions = [unit(states(model, words) - center).mean(axis=0) for words in LABELS.words]
+    middle = np.mean(word_states(model), axis=0)
+    center = states(model, NEUTRAL_TEXTS).mean(axis=0)
+    directions = [unit(states(model, words) - middle).mean(axis=0) for words in LABELS.words]
     expected = 12 * unit(states(model, TEXTS) - center) @ unit(np.stack(directions)).T
     np.testing.assert_allclose(logits(model), expected, atol=1e-4)
 
@@ -93,8 +95,10 @@ def test_an_example_is_left_out_of_its_own_labels_direction():
 
 def test_the_center_is_that_of_many_texts_where_there_are_few_examples():
     examples, texts = np.array([[1.0, 0.0]] * 20), np.array([[0.0, 1.0]] * 500)
-    np.testing.assert_allclose(center_of(examples, texts), [0.25, 0.75])  # 20 examples, and texts worth 60
-    np.testing.assert_allclose(center_of(examples, texts[:0]), [1.0, 0.0])
+    neutral = np.array([[0.0, -1.0]] * 7)
+    np.testing.assert_allclose(center_of(examples, texts, neutral), [0.25, 0.75])  # 20 examples, and texts worth 60
+    np.testing.assert_allclose(center_of(examples, texts[:0], neutral), [20 / 36, -16 / 36])  # and 16
+    np.testing.assert_allclose(center_of(examples[:0], texts[:0], neutral), [0.0, -1.0])
 
 
 def test_clusters_are_found_beside_the_words():
@@ -217,12 +221,28 @@ def test_texts_without_labels_take_part_in_the_start():
     before = model.head.weight.numpy().copy()
     model.start_from_examples(model.encode_texts(TEXTS), GOLD)
     examples = states(model, TEXTS)
-    center = center_of(examples, found)
+    center = center_of(examples, found, found[:0])
     directions = combine(words, unit(examples - center), GOLD)
     start = by_texts(directions, unit(found - center), len(GOLD) / 3)
     expected = refit(*start, unit(examples - center), GOLD)
     np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-5)
     assert np.abs(before - expected).max() > 0.01
+
+
+def test_examples_alone_are_centred_beside_neutral_texts():
+    model = cosine()
+    model.start_from_examples(model.encode_texts(TEXTS), GOLD)
+    examples = states(model, TEXTS)
+    center = (examples.sum(axis=0) + 16 * states(model, NEUTRAL_TEXTS).mean(axis=0)) / (len(TEXTS) + 16)
+    np.testing.assert_allclose(model.head.center.numpy(), center, atol=1e-5)
+    words = word_directions(states(model, [w for ws in LABELS.words for w in ws]), [len(ws) for ws in LABELS.words])[0]
+    examples = unit(examples - center)
+    np.testing.assert_allclose(model.head.weight.numpy(), combine(words, examples, GOLD), atol=5e-5)
+    right = [
+        (combine(words, np.delete(examples, row, 0), np.delete(GOLD, row)) @ examples[row]).argmax() == GOLD[row]
+        for row in range(len(TEXTS))
+    ]
+    np.testing.assert_array_equal(model.leave_one_out(model.encode_texts(TEXTS), GOLD), right)
 
 
 def test_saved_loaded_and_exported_it_gives_the_same_answers(tmp_path):

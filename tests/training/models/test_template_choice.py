@@ -7,6 +7,7 @@ import pytest
 from tiny import EXAMPLES, LABELS, tiny_backbone, tiny_model, tiny_tokenizer
 
 from prompt_kit.prompt.neutral_templates import NEUTRAL_TEMPLATES, neutral_templates
+from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.models.cosine_head import combine, leave_one_out, unit, word_directions
 from prompt_kit.training.models.template_choice import TemplateJudge, TemplateScore, choose_template
@@ -53,7 +54,8 @@ def test_a_score_is_that_of_the_untrained_model(prompt):
     states = model.mask_states(model.prompt_tokenizer.encode_many(EXAMPLES))
     words = model.mask_states(model.encode_texts([word for words in LABELS.words for word in words]))
     directions = word_directions(words, [len(words) for words in LABELS.words])[0]
-    states = unit(states - states[:6].mean(axis=0))
+    neutral = model.mask_states(model.encode_texts(NEUTRAL_TEXTS)).mean(axis=0)
+    states = unit(states - (states[:6].sum(axis=0) + 16 * neutral) / 22)
     right = leave_one_out(directions, states[:6], labels[:6]).argmax(axis=1) == labels[:6]
     dev = (states[6:] @ combine(directions, states[:6], labels[:6]).T).argmax(axis=1) == labels[6:]
     np.testing.assert_array_equal(found, [*right, *dev])
