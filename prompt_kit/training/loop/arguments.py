@@ -213,6 +213,12 @@ class PromptTrainingArguments(TrainingArguments):
         "--num_train_epochs is given)",
         "train",
     )
+    cross_validation: Optional[int] = _flag(
+        None,
+        "without dev.txt: so many folds of train.txt say for how many epochs training helps, and how good the model is "
+        "(default: 4; none with --verbalizer cosine, which is left as it starts and judged by leave-one-out)",
+        "train",
+    )
     per_device_train_batch_size: int = _flag(16, "training batch size of each device", "train")
     per_device_eval_batch_size: int = _flag(32, "evaluation batch size of each device", "train")
     ema_decay: float = _flag(

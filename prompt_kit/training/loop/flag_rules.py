@@ -44,6 +44,7 @@ _RANGES = (
     (_AT_LEAST_ONE, lambda value: value >= 1, "at least 1"),
     (_NOT_NEGATIVE, lambda value: value >= 0, "0 or more"),
     (("episode_shots",), lambda value: value >= 2, "at least 2"),
+    (("cross_validation",), lambda value: 2 <= value <= 100, "2 to 100"),
     (("max_steps",), lambda value: value == -1 or value >= 1, "at least 1, or -1 for --num_train_epochs"),
     (
         ("adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2", "ema_decay"),

@@ -41,7 +41,7 @@ _LENGTH = ("num_train_epochs", "max_steps")  # settings that say how long to tra
 _NOT_SETTINGS = {
     "output_dir", "overwrite_output_dir", "do_train", "do_eval", "do_predict", "do_export", "resume_from_checkpoint",
     "unlabeled_file", "teacher", "num_teachers", "num_generations", "pseudo_label_selection", "pseudo_labels_per_class",
-    "pseudo_label_threshold", "preset", "verbose", "export_type", "save_plm", "disable_tqdm",
+    "pseudo_label_threshold", "preset", "verbose", "export_type", "save_plm", "disable_tqdm", "cross_validation",
 }  # fmt: skip
 _MODEL = tuple(item.name for item in dataclasses.fields(ModelArguments) if item.name not in _NOT_SETTINGS)
 _TRAINING = tuple(item.name for item in dataclasses.fields(PromptTrainingArguments) if item.name not in _NOT_SETTINGS)

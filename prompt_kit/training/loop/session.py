@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
-from paddlenlp.trainer import set_seed
+from paddlenlp.trainer import IntervalStrategy, set_seed
 
-from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset, sample_few_shot
+from prompt_kit.data.dataset import Dataset, Example, fingerprint, read_dataset, sample_few_shot
 from prompt_kit.data.line_format import LineFormat
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
 from prompt_kit.metrics import wilson_interval
@@ -20,6 +21,7 @@ from prompt_kit.training.augmentation.augment import AUGMENTED_FILE, augment
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.checkpoint import START, is_self_training, last_checkpoint
 from prompt_kit.training.loop.command_line import parse_arguments
+from prompt_kit.training.loop.cross_validation import StopAfter, cross_validate, number_of_folds
 from prompt_kit.training.loop.data_report import report as report_texts
 from prompt_kit.training.loop.device import use_device
 from prompt_kit.training.loop.output_folder import clear, output_folder
@@ -86,7 +88,11 @@ def make_trainer(
 
 
 def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Dataset) -> dict[str, Any]:
-    """Train and save the model; its metrics. Without dev.txt or train.txt it is saved as it starts, see `_read_data`."""
+    """Train and save the model; its metrics.
+
+    Without dev.txt cross-validation says for how many epochs. A cosine head is saved as it starts then, unless
+    `--cross_validation` is given, and without train.txt always.
+    """
     checkpoint = checkpoint_to_resume(args)
     if dataset.train is not None and (dataset.dev is not None or not args.do_eval):
         metrics = trainer.train(checkpoint).metrics
@@ -98,6 +104,8 @@ def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Datase
                 "no train.txt: the label words and %d texts of data.txt make the classifier",
                 len(dataset.unlabelled or ()),
             )
+        elif folds := number_of_folds(args, dataset.train, trainer.model.starts_from_examples, dataset.folder):
+            metrics = _train_as_long_as_it_helps(trainer, args, dataset.train, folds)
         else:
             trainer.start()
             if trainer.model.task.several:
@@ -117,10 +125,38 @@ def train(trainer: PromptTrainer, args: PromptTrainingArguments, dataset: Datase
     return metrics
 
 
+def _train_as_long_as_it_helps(
+    trainer: PromptTrainer, args: PromptTrainingArguments, examples: Sequence[Example], folds: int
+) -> dict[str, Any]:
+    """Train on all examples for as many epochs as cross-validation says; the metrics."""
+    logger.info("no dev.txt: %d-fold cross-validation on train.txt says how long to train", folds)
+    found = cross_validate(trainer.model, args, examples, folds)
+    trainer.judged = found.metrics
+    set_seed(args.seed)
+    trainer.args.evaluation_strategy = IntervalStrategy.NO  # there is nothing to evaluate on while training
+    if found.epochs == 0:
+        logger.info("cross-validation: no training helps; the head is started from train.txt, and that is all")
+        trainer.start()
+        return {}
+    if found.epochs is not None:
+        logger.info("cross-validation: training on all %d examples for %d epochs", len(examples), found.epochs)
+        trainer.add_callback(StopAfter(found.epochs))
+    metrics: dict[str, Any] = trainer.train().metrics
+    trainer.save_state()
+    return metrics
+
+
 def evaluate(trainer: PromptTrainer, dataset: Dataset) -> dict[str, Any]:
-    """On dev.txt; without it by leave-one-out on train.txt, with the 95 % interval of the accuracy."""
+    """On dev.txt; without it as cross-validation found, or by leave-one-out, with the 95 % interval of the accuracy."""
     if dataset.dev is not None:
         return {**trainer.evaluate(), "eval_samples": len(dataset.dev)}
+    if trainer.judged is not None:
+        found = trainer.judged
+        logger.info(
+            "%s, %d examples: accuracy %.4f, 95 %% interval %.4f to %.4f",
+            found["eval_by"], found["eval_samples"], found["eval_accuracy"], *found["eval_interval"],
+        )  # fmt: skip
+        return found
     right, scores = trainer.leave_one_out()
     low, high = wilson_interval(int(right.sum()), len(right))
     logger.info(
@@ -174,6 +210,7 @@ def prepare(
         model = start_model(model_args, verbalizer, dataset, args.do_train, reads_texts, pairs)
     if args.save_prompt_only:
         model.save_prompt_only(model_args.trust_pickle)
+    _check_folds(data_args, args, dataset)
     report_texts(model.prompt_tokenizer, dataset)
     if data_args.augment or data_args.augmented_file is not None:
         plain = len(dataset.train or ())
@@ -219,6 +256,21 @@ def _check_prompt_only(args: PromptTrainingArguments) -> None:
         )
     if args.unlabeled_file is not None:
         raise ConfigError("--save_prompt_only is not for self-training; drop it, or --unlabeled_file")
+
+
+def _check_folds(data_args: DataArguments, args: PromptTrainingArguments, dataset: Dataset) -> None:
+    """ConfigError for `--cross_validation` where there is none to do, and for variants of texts that are held out."""
+    lacks_dev = args.do_train and args.do_eval and dataset.train is not None and dataset.dev is None
+    if args.cross_validation is not None and not lacks_dev:
+        raise ConfigError(
+            f"--cross_validation {args.cross_validation} is for --do_train --do_eval with a train.txt and without a dev.txt in "
+            f"{dataset.folder}; drop --cross_validation"
+        )
+    if lacks_dev and (data_args.augment or data_args.augmented_file is not None):
+        raise ConfigError(
+            f"no dev.txt in {dataset.folder}, so texts of train.txt are held out, whose variants would be trained on; drop "
+            "--augment and --augmented_file, or give a dev.txt"
+        )
 
 
 def _augment(dataset: Dataset, model: TextClassifier, model_args, data_args, args) -> Dataset:
@@ -459,7 +511,7 @@ def _read_data(
 ) -> Dataset:
     """Only the files that the asked steps need, and data.txt for `unlabelled` if it is there.
 
-    A model that `starts_well` may do without dev.txt, or without train.txt where there is a data.txt.
+    A new model does without dev.txt, and one that `starts_well` without train.txt where there is a data.txt.
     """
     splits = [
         name for name, wanted in (("train", args.do_train), ("dev", args.do_eval), ("test", args.do_predict)) if wanted
@@ -469,12 +521,13 @@ def _read_data(
     if not splits:
         return Dataset(Path(data_args.data_dir))
     folder, absent = Path(data_args.data_dir), []
-    if starts_well and args.do_train and args.unlabeled_file is None and args.resume_from_checkpoint is None:
-        # a head that is good before the first step needs no dev.txt, and with texts in data.txt no train.txt either
-        if not (folder / "train.txt").exists() and (folder / "data.txt").exists() and data_args.num_shots is None:
+    if args.do_train and args.unlabeled_file is None and args.resume_from_checkpoint is None:
+        # a head that is good before the first step needs no train.txt where there are texts in data.txt
+        has_texts = (folder / "data.txt").exists() and data_args.num_shots is None
+        if starts_well and has_texts and not (folder / "train.txt").exists():
             absent.append("train")
         if not (folder / "dev.txt").exists() and ("train" not in absent):
-            absent.append("dev")
+            absent.append("dev")  # train.txt is cross-validated, or each of its lines left out in turn
     if "train" in absent and not (folder / "dev.txt").exists() and args.do_eval:
         raise DataError(
             f"--do_eval: neither dev.txt nor train.txt in {folder}, so nothing to evaluate on; drop --do_eval"

@@ -8,7 +8,7 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 import paddle
@@ -84,6 +84,7 @@ class PromptTrainer(ResumableTrainer):
         if self.train_dataset is not None:
             dev = None if self.eval_dataset is None else self.eval_dataset.examples
             self.record = record_of(args, self.train_dataset.examples, dev)
+        self.judged: Optional[dict[str, Any]] = None  # what cross-validation says of the model, without a dev.txt
 
     # -- data ---------------------------------------------------------------------------------------------------------
 

@@ -145,11 +145,11 @@ class PromptModel(TextClassifier):
         return PrototypeHead(manual, *sizes) if self.config.head == "prototype" else manual
 
     def _start_from_words(self) -> None:
-        directions, neutral = self._read_words()
+        directions, neutral = self._word_directions()
         center = neutral.mean(axis=0) if len(neutral) else np.zeros_like(directions[0])
         self.head.start_from(center, directions, bias=BIAS if self.task.several else 0.0)
 
-    def _read_words(self) -> tuple[np.ndarray, np.ndarray]:
+    def _word_directions(self) -> tuple[np.ndarray, np.ndarray]:
         """Directions [C, D] of the label words, read as texts, and the states [K, D] of NEUTRAL_TEXTS.
 
         Of two texts no word can be read in the place: 不同 beside 不同 looks like a pair of equal ones. There the words'
@@ -307,7 +307,7 @@ class PromptModel(TextClassifier):
     ) -> np.ndarray:
         """[N, C] cosines of N labelled texts to the directions of a cosine head that is started from the others."""
         states = self.mask_states(features, batch_size)
-        words, neutral = self._read_words()
+        words, neutral = self._word_directions()
         examples = unit(states - center_of(states, self._texts, neutral))
         if self.task.several:
             return leave_one_out_of_sets(words, examples, share_examples(labels))
@@ -315,7 +315,7 @@ class PromptModel(TextClassifier):
 
     def _start(self, examples: np.ndarray, labels: np.ndarray) -> None:
         """Start the cosine head from words, examples [N, D] and the texts that are remembered."""
-        (words, neutral), texts = self._read_words(), self._texts
+        (words, neutral), texts = self._word_directions(), self._texts
         center = center_of(examples, texts, neutral)
         examples = unit(examples - center)
         if self.task.several:

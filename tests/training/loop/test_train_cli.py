@@ -707,14 +707,6 @@ def test_without_dev_the_score_is_by_leave_one_out(train, tiny_data, tmp_path, c
     assert right.mean() == pytest.approx(found["eval_accuracy"])
 
 
-def test_without_dev_another_head_is_refused(train, tiny_data, tmp_path):
-    data = without(tiny_data, tmp_path, "dev.txt")
-    message = refusal(
-        DataError, train, f"--do_train --do_eval --verbalizer soft --output_dir {tmp_path / 'out'}", data=data
-    )
-    assert "dev.txt" in message and not (tmp_path / "out").exists()
-
-
 def test_label_words_and_texts_alone_make_a_classifier(train, tiny_data, tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="prompt_kit")
     data = without(tiny_data, tmp_path, "train.txt")
