@@ -171,9 +171,23 @@ def read_dataset(
     optional: Sequence[str] = OPTIONAL_SPLITS,
     line_format: LineFormat = TEXT_AND_LABEL,
 ) -> Dataset:
-    """Read the files of `folder` that `splits` names, and no others; one in `optional` may be absent (None).
+    """Read the files of a data folder: `from prompt_kit.data import read_dataset`.
 
     A train.txt that lacks a class only logs a warning: the label words still let the model predict that class.
+
+    Args:
+        folder: with a file `{split}.txt` for each split, in UTF-8: `text<TAB>label` a line, in data.txt a text alone.
+        verbalizer: of label.txt, whose labels the lines must have.
+        splits: of "train", "dev", "test" and "data"; no other file is read.
+        optional: those of which the file may be absent.
+
+    Returns:
+        A Dataset: `train`, `dev` and `test` are lists of Examples (`text_a`, `label`), `unlabelled` the texts of data.txt;
+        None for a split that was not read. The labels of test.txt are None where it has none.
+
+    Raises:
+        DataError: no such folder or file, or a mistake in a line, with file:line and what to do.
+        ConfigError: an unknown split.
     """
     unknown = [split for split in splits if split not in SPLITS]
     if unknown:

@@ -420,3 +420,12 @@ def test_paths_that_no_system_takes(tmp_path, verbalizer):
         write(tmp_path / name, "一\tnews_car\n")
     (tmp_path / "test.txt").symlink_to("test.txt")  # there, but not to be read: not passed over as if it were absent
     assert "symbolic links" in message(read_dataset, tmp_path, verbalizer)
+
+
+def test_the_public_names(tmp_path):
+    import prompt_kit.data
+
+    (tmp_path / "dev.txt").write_text("今天汽车发布\tcar\n", encoding="utf-8")
+    data = prompt_kit.data.read_dataset(tmp_path, Verbalizer.from_lines(["car==汽车", "sports==体育"]), ["dev"])
+    assert isinstance(data, prompt_kit.data.Dataset) and data.dev == [prompt_kit.data.Example("今天汽车发布", "car")]
+    assert data.train is None and data.test is None and data.unlabelled is None
