@@ -48,8 +48,16 @@ class OutputError(PromptKitError):
     """What was computed cannot be written: a full disk, a closed or broken place to write to."""
 
 
-def shown(value: Any, most: int = 80) -> str:
-    """`repr(value)` of at most about `most` characters, on one line: what is longer ends with an ellipsis."""
+def shown(value: Any, most: int = 80, quoted: bool = True) -> str:
+    """`repr(value)` of at most about `most` characters, on one line: what is longer ends with an ellipsis.
+
+    quoted: False: `str(value)`, as a flag's value is typed.
+    """
+    if isinstance(value, int) and abs(value) > 10**most:  # Python refuses to print thousands of digits
+        return "a number of many digits"
+    if not quoted:
+        text = str(value)
+        return text if len(text) <= most else text[:most] + "…"
     if isinstance(value, str):
         text = repr(value if len(value) <= most else value[:most] + "…")
         return text if len(text) <= 2 * most else f"{text[: 2 * most]}…'"  # control characters are spelled

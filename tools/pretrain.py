@@ -13,14 +13,14 @@ def main(argv=None):
     from prompt_kit.training.pretraining import session
 
     args = session.parse_arguments(argv)
-    session.check_output_folder(args)
-    corpus = session.read(args)
-    trainer = session.build(args, corpus)
-    checkpoint = session.checkpoint_to_resume(args, trainer)
-    before = session.evaluate(trainer, "before training")
-    trainer.train(checkpoint)
-    after = session.evaluate(trainer, "after training")
-    session.finish(args, trainer, before, after)
+    with session.output_folder(args):
+        corpus = session.read(args)
+        trainer = session.build(args, corpus)
+        checkpoint = session.checkpoint_to_resume(args, trainer)
+        before = session.evaluate(trainer, "before training")
+        trainer.train(checkpoint)
+        after = session.evaluate(trainer, "after training")
+        session.finish(args, trainer, before, after)
 
 
 def parse(argv):

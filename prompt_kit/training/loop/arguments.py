@@ -14,7 +14,13 @@ from prompt_kit.prompt.prompt_tokenizer import TRUNCATE_MODES
 from prompt_kit.prompt.task import MULTI_CLASS, TASK_TYPES
 from prompt_kit.prompt_config import METHODS
 from prompt_kit.training.loop.device import choose_device, not_joining
-from prompt_kit.training.loop.flag_rules import check_numbers, check_places, check_without_effect, choose_reports, shown
+from prompt_kit.training.loop.flag_rules import (
+    as_typed,
+    check_numbers,
+    check_places,
+    check_without_effect,
+    choose_reports,
+)
 from prompt_kit.training.loop.presets import PRESETS
 from prompt_kit.training.models.heads import HEADS
 from prompt_kit.training.models.soft_prompt import LARGEST_HIDDEN_SIZE
@@ -118,7 +124,7 @@ class ModelArguments:
             raise ConfigError(f"--export_type {self.export_type}: expected paddle or onnx (both are written)")
         if self.encoder_hidden_size is not None and self.encoder_hidden_size > LARGEST_HIDDEN_SIZE:
             raise ConfigError(
-                f"--encoder_hidden_size must be {LARGEST_HIDDEN_SIZE} at most, got {shown(self.encoder_hidden_size)}"
+                f"--encoder_hidden_size must be {LARGEST_HIDDEN_SIZE} at most, got {as_typed(self.encoder_hidden_size)}"
             )
         check_places(self)
 
@@ -155,9 +161,9 @@ class DataArguments:
 
     def __post_init__(self):
         if self.num_shots is not None and self.num_shots < 1:
-            raise ConfigError(f"--num_shots must be at least 1, got {shown(self.num_shots)}")
+            raise ConfigError(f"--num_shots must be at least 1, got {as_typed(self.num_shots)}")
         if not 0 <= self.augment <= 100:
-            raise ConfigError(f"--augment must be 0 to 100, got {shown(self.augment)}")
+            raise ConfigError(f"--augment must be 0 to 100, got {as_typed(self.augment)}")
         if self.augment and self.augmented_file is not None:
             raise ConfigError(
                 f"--augment {self.augment} makes variants, --augmented_file {self.augmented_file} has them; drop one of them"
@@ -323,7 +329,7 @@ class PromptTrainingArguments(TrainingArguments):
         check_places(self)
         self.report_to: list[str] = choose_reports(self.report_to)
         if self.fp16_opt_level not in ("O1", "O2"):
-            raise ConfigError(f"--fp16_opt_level {shown(self.fp16_opt_level)}: expected O1 or O2")
+            raise ConfigError(f"--fp16_opt_level {as_typed(self.fp16_opt_level)}: expected O1 or O2")
         if self.num_cycles > 1000:
             raise ConfigError(f"--num_cycles must be 1000 at most, got {self.num_cycles}")
         if self.unlabeled_file is not None and not (self.do_train and self.do_eval):

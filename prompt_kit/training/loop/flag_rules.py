@@ -9,11 +9,12 @@ import errno
 import importlib.util
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Optional
 
 from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
 
-from prompt_kit.errors import ConfigError, DependencyError
+from prompt_kit.errors import ConfigError, DependencyError, shown
 from prompt_kit.json_file import is_number
 
 _LARGEST = 2**31 - 1  # of a whole number: further down they are int32
@@ -96,7 +97,7 @@ _NAMES_A_PLACE = (
     "data_dir",
     "model_name_or_path",
 )
-_SHOWN = 60  # characters of a value in a message
+as_typed = partial(shown, most=60, quoted=False)  # a flag's value in a message, which it must not fill
 
 
 def check_numbers(arguments: Any) -> None:
@@ -105,7 +106,7 @@ def check_numbers(arguments: Any) -> None:
         for name in names:
             value = getattr(arguments, name, None)
             if value is not None and not fits(value):
-                raise ConfigError(f"--{name} must be {wanted}, got {shown(value)}")
+                raise ConfigError(f"--{name} must be {wanted}, got {as_typed(value)}")
 
 
 def check_without_effect(arguments: Any) -> None:
@@ -113,7 +114,7 @@ def check_without_effect(arguments: Any) -> None:
     for name, (accepted, why) in _WITHOUT_EFFECT.items():
         value = getattr(arguments, name, accepted[0])
         if not any(type(value) is type(one) and value == one for one in accepted):
-            raise ConfigError(f"--{name} {shown(value)} has no effect here: {why}; drop --{name}")
+            raise ConfigError(f"--{name} {as_typed(value)} has no effect here: {why}; drop --{name}")
 
 
 def check_places(arguments: Any) -> None:
@@ -133,10 +134,10 @@ def check_place(flag: str, value: Any) -> None:
     try:
         os.stat(value)
     except ValueError as error:
-        raise ConfigError(f"{flag} {shown(value)}: {error}") from None
+        raise ConfigError(f"{flag} {as_typed(value)}: {error}") from None
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):  # whoever reads it says more of these
-            raise ConfigError(f"{flag} {shown(value)}: {error.strerror}; give another path") from None
+            raise ConfigError(f"{flag} {as_typed(value)}: {error.strerror}; give another path") from None
 
 
 def choose_reports(report_to: Any) -> Any:
@@ -160,15 +161,6 @@ def choose_reports(report_to: Any) -> Any:
                 "drop --report_to"
             )
     return report_to
-
-
-def shown(value: Any) -> str:
-    """A value in a message, which it must not fill."""
-    try:
-        text = str(value)
-    except ValueError:  # a whole number of thousands of digits
-        return "a number of thousands of digits"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _installed(name: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -38,7 +40,7 @@ from prompt_kit.training.runtime import set_verbosity
 from prompt_kit.versions import installed_versions
 
 __all__ = [
-    "build", "check_output_folder", "checkpoint_to_resume", "evaluate", "finish", "parse_arguments", "read"
+    "build", "checkpoint_to_resume", "evaluate", "finish", "output_folder", "parse_arguments", "read"
 ]  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -53,16 +55,33 @@ _SETTINGS = (
 _WRITTEN = ("README.md", "config.json", "model.safetensors", RECIPE_FILE, "tokenizer_config.json", "vocab.txt")
 
 
-def check_output_folder(args: PretrainingArguments) -> None:
-    """Refuse, before anything is loaded, to write over another model, and set up logging."""
+@contextlib.contextmanager
+def output_folder(args: PretrainingArguments) -> Iterator[None]:
+    """The folder of a run, inside this context: checked before anything is loaded, and no other process works in it.
+
+    Sets up logging too. Raises ConfigError where the run would write over another model, or another process is at work.
+    """
+    first = paddle.distributed.get_rank() == 0
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("prompt_kit").setLevel(logging.INFO if paddle.distributed.get_rank() == 0 else logging.ERROR)
+    logging.getLogger("prompt_kit").setLevel(logging.INFO if first else logging.ERROR)
     set_verbosity(args.verbose)
-    folder, resume = Path(args.output_dir), args.resume_from_checkpoint
+    _check_writable(args.output_dir)
+    with own_folder(args.output_dir) if first else contextlib.nullcontext():
+        _check_held(args)
+        yield
+
+
+def _check_writable(output_dir: str) -> None:
+    folder = Path(output_dir)
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         what = "cannot be written to" if existing.is_dir() else "is a file"
         raise ConfigError(f"--output_dir {folder}: {existing} {what}; expected a folder, or a name that is free")
+
+
+def _check_held(args: PretrainingArguments) -> None:
+    """Refuse to write over anything but a run of this program that is to be replaced or gone on with."""
+    folder, resume = Path(args.output_dir), args.resume_from_checkpoint
     if resume is not None:
         if folder.resolve() not in (Path(resume).resolve(), Path(resume).resolve().parent):
             raise ConfigError(
@@ -214,8 +233,7 @@ def checkpoint_to_resume(args: PretrainingArguments, trainer: PretrainingTrainer
         _check_agrees(folder, trainer.model.recipe)
         return str(folder)
     if args.overwrite_output_dir and trainer.args.should_save:
-        with own_folder(args.output_dir):
-            _clear(Path(args.output_dir))
+        _clear(Path(args.output_dir))
     return None
 
 

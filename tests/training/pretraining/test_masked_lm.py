@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
 import paddle
 import pytest
+from other_process import owner_of
 from paddlenlp.trainer import TrainerCallback
 from paddlenlp.transformers import AutoModelForMaskedLM, AutoTokenizer
 from runs import names, same, saved_weights, weights
 from tiny import EXAMPLES, FAMILIES, VOCABULARY, tiny_backbone, tiny_tokenizer
 
 from prompt_kit.errors import ConfigError
+from prompt_kit.locks import Lock, try_lock
 from prompt_kit.training.models.backbone import load_backbone
 from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.pretraining import session
@@ -245,6 +248,32 @@ def pretrain(tmp_path, tiny_folder, corpus_file):
         return tmp_path / output
 
     return run
+
+
+def test_no_two_runs_in_one_folder(pretrain, tmp_path):
+    with owner_of(tmp_path / "out"):
+        with pytest.raises(
+            ConfigError, match=r"--output_dir .*out: another process is writing into .*out; wait for its end"
+        ):
+            pretrain(model="never looked at")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_the_folder_is_its_own_while_the_result_is_written(pretrain, tmp_path, monkeypatch):
+    """The model is written after training, when no trainer keeps others out any more."""
+    seen = []
+    write_card = session.write_card
+
+    def watched(folder, model):
+        seen.append(try_lock(tmp_path / "out"))
+        write_card(folder, model)
+
+    monkeypatch.setattr(session, "write_card", watched)
+    folder = pretrain("--held_out", "0", "--max_steps", "1")
+    assert seen == [Lock.TAKEN] and (folder / "model.safetensors").is_file()
+    free = try_lock(folder)
+    assert isinstance(free, int)
+    os.close(free)
 
 
 def test_adapt_and_use(pretrain, tmp_path, tiny_folder, caplog):
