@@ -61,8 +61,9 @@ def main(argv=None):
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for size in args.sizes:
-            model = Path(folder) / size
-            worker(args, "prepare", model, size).communicate()
+            model = Path(args.models or folder) / size
+            if not (model / "export" / "prompt_config.json").is_file():
+                worker(args, "prepare", model, size).communicate()
             results.append(compare(args, model, size))
             print(table(results[-1]), flush=True)
     report = {"machine": machine(), "arguments": vars(args), "results": results}
@@ -90,6 +91,11 @@ def parse(argv):
     parser.add_argument(
         "--long_peer_lines", type=int, default=5000, help="how many of its lines the peer gets, from the start"
     )
+    parser.add_argument("--cold_starts", type=int, default=5, help="whole processes of each side that label one text")
+    parser.add_argument(
+        "--models",
+        help="keep the exports of the random weights in this folder, and take what is there from a run before",
+    )
     parser.add_argument("--output", help="write every round as JSON")
     parser.add_argument(
         "--worker", choices=("prepare", "once", *WHOLE, *OPENVINO, *SIDES), help="(internal) one side, told by stdin"
@@ -116,7 +122,7 @@ def compare(args, model: Path, size: str) -> dict:
                 cpu[side].append(answer[side]["cpu_seconds"])
     latencies = {side: ask(processes[side], "singles")["latencies"] for side in sides[:-1]}
     cold: dict = {side: [] for side in sides[:-1]}
-    for _ in range(args.rounds):
+    for _ in range(args.cold_starts):
         for side in cold:
             cold[side].append(cold_start(args, side, model))
     for process in processes.values():

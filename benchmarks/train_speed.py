@@ -81,7 +81,10 @@ def parse(argv):
     )
     parser.add_argument("--output", help="write every round as JSON")
     parser.add_argument(
-        "--ablate", action="store_true", help="compare with ours without each CPU kernel, not with the peer"
+        "--ablate",
+        nargs="*",
+        choices=(*KERNELS, AVERAGE),
+        help="compare with ours without these (all), not with the peer",
     )
     parser.add_argument("--worker", help="(internal) run one side, told by stdin")
     parser.add_argument("--model", help="(internal) the worker's model folder")
@@ -90,7 +93,7 @@ def parse(argv):
 
 def compare(args, model: Path, size: str, loss: str) -> list[dict]:
     """Alternate rounds of our side and the others; for each other, samples/s of every round, ratios and peak memory."""
-    others = [f"without {kernel}" for kernel in (*KERNELS, AVERAGE)] if args.ablate else ["peer"]
+    others = ["peer"] if args.ablate is None else [f"without {part}" for part in args.ablate or (*KERNELS, AVERAGE)]
     sides = {side: start(args, side, model, loss) for side in ("ours", *others)}
     rounds: dict = {side: [] for side in sides}
     memory = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CPUINFO = "/proc/cpuinfo"
+AMX_BF16, AVX512_BF16 = "amx_bf16", "avx512_bf16"
 
 
 def cpu_flags(cpuinfo: str = CPUINFO) -> frozenset[str]:

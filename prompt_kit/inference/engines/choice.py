@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from prompt_kit.inference.cpu_flags import CPUINFO, cpu_flags
+from prompt_kit.inference.cpu_flags import AMX_BF16, AVX512_BF16, CPUINFO, cpu_flags
 from prompt_kit.inference.engines import openvino
 
 ENGINES = ("auto", "onnxruntime", "openvino")
-_AMX, _AVX512_BF16 = "amx_bf16", "avx512_bf16"  # Linux's names
 _ORT, _OV = "onnxruntime", "openvino"
 
 Pair = tuple[str, str]  # engine, precision
@@ -20,8 +19,8 @@ Pair = tuple[str, str]  # engine, precision
 # Fastest first. The last lines are for what was asked for by name.
 _ASKED: tuple[Pair, ...] = ((_ORT, "int8"), (_ORT, "fp32"), (_OV, "fp32"), (_OV, "bf16"), (_OV, "int8"))
 _FASTEST: dict[str, tuple[Pair, ...]] = {
-    _AMX: ((_OV, "bf16"), *_ASKED),
-    _AVX512_BF16: ((_ORT, "int8"), (_OV, "bf16"), *_ASKED),
+    AMX_BF16: ((_OV, "bf16"), *_ASKED),
+    AVX512_BF16: ((_ORT, "int8"), (_OV, "bf16"), *_ASKED),
 }
 
 
@@ -43,4 +42,4 @@ def choose(engine: str, precision: str, kept: Collection[str], cpuinfo: str = CP
 
 def _order(cpuinfo: str) -> Sequence[Pair]:
     flags = cpu_flags(cpuinfo)
-    return next((_FASTEST[flag] for flag in (_AMX, _AVX512_BF16) if flag in flags), _ASKED)
+    return next((_FASTEST[flag] for flag in (AMX_BF16, AVX512_BF16) if flag in flags), _ASKED)

@@ -11,12 +11,17 @@ from typing import Any
 import numpy as np
 
 from prompt_kit.errors import BundleError, DependencyError
+from prompt_kit.inference.cpu_flags import AMX_BF16, cpu_flags
 from prompt_kit.inference.engines.session import first_line
 from prompt_kit.prompt_config.kinds import OUTPUT_NAME
 
 # What OpenVINO computes with in each of our precisions. Without a hint it would take bf16 wherever the processor has it.
 # An int8 graph's 8-bit products are in the graph itself, and the rest of it stays in float.
 _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
+
+# OpenVINO compiles attention to one kernel of its own, a "snippet", which for sentences of some 30 tokens on AMX takes half
+# of the whole time (version 2026.4); as products and a softmax of their own it takes a third of that: docs/speed.md.
+_SEPARATE_ATTENTION = {"SNIPPETS_MODE": "DISABLE"}
 
 
 class OpenVinoSession:
@@ -62,7 +67,7 @@ def open_on_cpu(path: Path, num_threads: int, precision: str) -> OpenVinoSession
     Raises BundleError for a damaged graph, DependencyError when OpenVINO is absent.
     """
     openvino = _import_openvino()
-    settings = {
+    settings: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": _HINTS[precision],
         "INFERENCE_NUM_THREADS": num_threads,
         "NUM_STREAMS": 1,
@@ -70,6 +75,8 @@ def open_on_cpu(path: Path, num_threads: int, precision: str) -> OpenVinoSession
         # each process would pin its threads to the first cores: several processes on one machine would share these
         "ENABLE_CPU_PINNING": False,
     }
+    if precision == "bf16" and AMX_BF16 in cpu_flags():
+        settings.update(_SEPARATE_ATTENTION)
     try:
         core = openvino.Core()
         model = core.read_model(path)

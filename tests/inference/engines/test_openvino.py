@@ -83,3 +83,29 @@ def test_bf16_keeps_the_gathered_rows_in_float(tmp_path):
 def test_whether_the_processor_has_bf16():
     capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     assert computes_in_bf16() == ("BF16" in capabilities)
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "separate"),
+    [({"amx_bf16", "avx512_bf16"}, "bf16", True), ({"avx512_bf16"}, "bf16", False), ({"amx_bf16"}, "fp32", False)],
+)
+def test_attention_is_not_one_kernel_in_bf16_on_amx(monkeypatch, tmp_path, flags, precision, separate):
+    """Sentences of 30 tokens spend half of their time in it there; elsewhere the settings are what they were."""
+    monkeypatch.setattr("prompt_kit.inference.engines.openvino.cpu_flags", lambda: flags)
+    op = openvino.opset13
+    queries, keys = (op.parameter([-1, 2, -1, 16], np.float32, name=name) for name in ("queries", "keys"))
+    weights = op.softmax(op.matmul(queries, keys, False, True), 3)
+    logits = op.matmul(weights, keys, False, False)
+    logits.output(0).set_names({"logits"})
+    model = openvino.Model([logits], [queries, keys])
+    for port, name in zip(model.inputs, ("queries", "keys")):
+        port.set_names({name})
+    openvino.save_model(model, tmp_path / "graph.xml", compress_to_fp16=False)
+    session = open_on_cpu(tmp_path / "graph.xml", 1, precision)
+    kinds = {node.get_rt_info()["layerType"] for node in session._compiled.get_runtime_model().get_ops()}
+    assert "Softmax" in kinds or not separate, kinds
+    assert "Subgraph" in kinds or separate or not computes_in_bf16(), kinds
+    array = np.eye(16, dtype=np.float32)[None, None, :4].repeat(2, 1)
+    answer = session.run({"queries": array, "keys": array})
+    expected = np.eye(4) * (np.e - 1) + 1  # each row of the identity weighs e, the others 1
+    assert np.allclose(answer[0, 1, :, :4], expected / expected.sum(axis=1, keepdims=True), atol=4e-3)
