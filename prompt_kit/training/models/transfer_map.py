@@ -72,7 +72,7 @@ def score(
     """(the score of a source, that of the fresh prompt on its template) for a target.
 
     Args:
-        examples: of the target, with labels; a label needs no example, its words count as two.
+        examples: of the target, with labels; a label needs no example, since its words count too.
         target: a folder that was trained on the target, for `cosine`.
         length: longest input in tokens.
 

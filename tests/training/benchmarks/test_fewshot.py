@@ -1,6 +1,7 @@
 """benchmarks/fewshot.py and its peer: real runs of a tiny model, and the tables by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 from scripts import load_script
@@ -91,6 +92,7 @@ def test_zero_shot_has_one_run_and_ensembles_come_last(data, tmp_path):
             ["--methods", "student-more", *fewshot.FIVE],
             "student-more needs --unlabeled_file, which it learns from",
         ),
+        (["--methods", "transfer"], "--methods transfer needs --source, which it learns from"),
         (["--data_dir", "nowhere"], "--data_dir nowhere: no train.txt there"),
     ],
 )
@@ -103,8 +105,26 @@ def test_all_methods_but_those_without_their_texts(data):
     assert set(fewshot.METHODS) - set(fewshot.parse(["--methods", "all"]).methods) == {
         "student-more", "student-more-behind", "students-more",
         "student-again", "student-again-behind", "students-again",
+        "transfer", "transfer-frozen", "transfer-cosine", "transfer-cosine-frozen",
     }  # fmt: skip
-    assert set(fewshot.parse(["--unlabeled_file", "texts.txt"]).methods) == set(fewshot.METHODS)
+    given = ["--unlabeled_file", "texts.txt", "--source", "trained"]
+    assert set(fewshot.METHODS) - set(fewshot.parse(given).methods) == {"transfer-cosine", "transfer-cosine-frozen"}
+    assert set(fewshot.parse([*given, "--cosine_source", "trained"]).methods) == set(fewshot.METHODS)
+
+
+def test_the_source_of_a_transfer_takes_its_place_in_the_flags(data, tmp_path, monkeypatch):
+    called = []
+
+    def call(self, program, flags):
+        called.append([program, *flags])
+        folder = Path(flags[flags.index("--output_dir") + 1])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "all_results.json").write_text(json.dumps({"eval_accuracy": 0.5, "test_accuracy": 0.5}))
+
+    monkeypatch.setattr(fewshot.Benchmark, "_call", call)
+    flags = ["--data_dir", str(data), "--output_dir", str(tmp_path), "--seeds", "0", "--shots", "1", "--jobs", "1"]
+    benchmark([*flags, "--methods", "transfer-frozen", "--source", "trained"]).run_all()
+    assert called[0][-5:] == ["--verbalizer", "soft", "--freeze_plm", "--init_prompt_from", "trained"]
 
 
 def test_means_and_deviations_by_hand():
