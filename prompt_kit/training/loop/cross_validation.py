@@ -75,7 +75,7 @@ def number_of_folds(args: PromptTrainingArguments, examples: Sequence[Example], 
         return args.cross_validation
     if starts_well:
         return 0
-    labels = [example.label or "" for example in examples]
+    labels = [str(example.label or "") for example in examples]
     rarest = min(set(labels), key=labels.count)
     if labels.count(rarest) < 2:
         raise DataError(
@@ -112,7 +112,7 @@ def cross_validate(
 
     Raises ConfigError for more folds than the rarest label has examples, and with several processes.
     """
-    labels = [example.label or "" for example in examples]
+    labels = [str(example.label or "") for example in examples]
     rarest = min(set(labels), key=labels.count)
     if folds > labels.count(rarest):
         raise ConfigError(

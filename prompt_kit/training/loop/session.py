@@ -210,7 +210,7 @@ def prepare(
         model = start_model(model_args, verbalizer, dataset, args.do_train, reads_texts, pairs)
     if args.save_prompt_only:
         model.save_prompt_only(model_args.trust_pickle)
-    _check_folds(data_args, args, dataset)
+    _check_folds(model, data_args, args, dataset)
     report_texts(model.prompt_tokenizer, dataset)
     if data_args.augment or data_args.augmented_file is not None:
         plain = len(dataset.train or ())
@@ -258,13 +258,20 @@ def _check_prompt_only(args: PromptTrainingArguments) -> None:
         raise ConfigError("--save_prompt_only is not for self-training; drop it, or --unlabeled_file")
 
 
-def _check_folds(data_args: DataArguments, args: PromptTrainingArguments, dataset: Dataset) -> None:
+def _check_folds(
+    model: TextClassifier, data_args: DataArguments, args: PromptTrainingArguments, dataset: Dataset
+) -> None:
     """ConfigError for `--cross_validation` where there is none to do, and for variants of texts that are held out."""
     lacks_dev = args.do_train and args.do_eval and dataset.train is not None and dataset.dev is None
     if args.cross_validation is not None and not lacks_dev:
         raise ConfigError(
             f"--cross_validation {args.cross_validation} is for --do_train --do_eval with a train.txt and without a dev.txt in "
             f"{dataset.folder}; drop --cross_validation"
+        )
+    if lacks_dev and model.task.several and (args.cross_validation is not None or not model.starts_from_examples):
+        raise ConfigError(
+            f"no dev.txt in {dataset.folder}, and cross-validation is for one label a text; give a dev.txt, drop --do_eval, or "
+            "use --verbalizer cosine without --cross_validation"
         )
     if lacks_dev and (data_args.augment or data_args.augmented_file is not None):
         raise ConfigError(

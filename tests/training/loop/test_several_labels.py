@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -221,3 +222,16 @@ def test_a_text_without_labels_lets_answers_be_empty(tiny_folder):
         ["汽车", "体育", "财经", "一二"], [["car"], ["sports"], ["finance"], []]
     )
     assert classifier.model_.task.at_least_one is False
+
+
+@pytest.mark.parametrize("flags", ["--verbalizer soft", "--method finetune", "--cross_validation 2"])
+def test_cross_validation_is_for_one_label_a_text(main, tiny_folder, data, tmp_path, flags):
+    (tmp_path / "data").mkdir()
+    for name in ("train.txt", "label.txt"):
+        shutil.copy(data / name, tmp_path / "data" / name)
+    with pytest.raises(ConfigError, match="cross-validation is for one label a text"):
+        main(
+            f"--do_train --do_eval --task_type multi-label {SHORT} {flags}".split()
+            + ["--data_dir", str(tmp_path / "data"), "--output_dir", str(tmp_path / "run")]
+            + ["--model_name_or_path", str(tiny_folder)]
+        )
