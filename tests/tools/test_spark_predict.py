@@ -57,7 +57,7 @@ def test_a_worker_opens_one_predictor_with_one_thread(tool, folder):
 
 def test_a_mistake_in_the_bundle_comes_before_spark(tool, tmp_path, monkeypatch):
     monkeypatch.setattr(tool, "start_spark", lambda master: pytest.fail("Spark was started"))
-    with pytest.raises(BundleError, match="is missing, so its folder is not an exported model"):
+    with pytest.raises(BundleError, match="is missing: not an exported folder"):
         tool.main(["--model_path_prefix", str(tmp_path), "--input", "x", "--output", "y"])
 
 
