@@ -40,7 +40,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit explain")
     else:
         predictor = load(args)
         texts = open_texts(args, predictor.labels, predictor.reads_pairs)
-        explanations = predictor.explain_stream(texts, args.top_k, args.label, args.batch_size)
+        explanations = predictor.explain_stream(texts, args.top_k, args.label, args.batch_size, args.nearest)
     for explanation in explanations:
         print(show(explanation))
 
@@ -72,8 +72,10 @@ def build_parser(prog: str = "prompt-kit explain") -> ArgumentParser:
     add_text_flag(parser, "explain these texts")
     add("--label", metavar="LABEL", help="what speaks for this label (default: for the predicted one)")
     add("--top_k", type=int, default=5, metavar="K", help="characters to name at most (default: %(default)s)")
+    add("--nearest", type=int, default=3, metavar="N",
+        help="training texts to name, where export.py --with_examples put them in (default: %(default)s)")  # fmt: skip
     add("--output_format", choices=sorted(FORMATS), default="text",
-        help="text: two lines a text; jsonl: a JSON object with every character (default: %(default)s)")  # fmt: skip
+        help="text: lines for people; jsonl: a JSON object with every character (default: %(default)s)")  # fmt: skip
     add("--batch_size", type=int, default=32, metavar="N", help="texts at a time (default: %(default)s)")
     return parser
 
@@ -97,7 +99,12 @@ def _text(explanation: Explanation) -> str:
     text = " ".join(explanation.text.split())
     named = "  ".join(f"{one.text} {one.log_odds:+.2f}" for one in explanation.top)
     cut = " (cut: not all of it is read)" if explanation.is_cut else ""
-    return f"{explanation.label}\t{explanation.score:.4f}\t{text}{cut}\n\t{named or '(no character speaks for it)'}"
+    near = "".join(
+        f"\n\tnear {one.similarity:.2f} {one.label}: {' '.join(one.text.split())}" for one in explanation.nearest
+    )
+    return (
+        f"{explanation.label}\t{explanation.score:.4f}\t{text}{cut}\n\t{named or '(no character speaks for it)'}{near}"
+    )
 
 
 def _jsonl(explanation: Explanation) -> str:
@@ -115,6 +122,8 @@ def _jsonl(explanation: Explanation) -> str:
         "top": [plain(one) for one in explanation.top],
         "characters": [plain(one) for one in explanation.effects],
     }
+    if explanation.nearest:
+        record["nearest"] = [{**one._asdict(), "similarity": round(one.similarity, 6)} for one in explanation.nearest]
     return json.dumps(record, ensure_ascii=False)
 
 

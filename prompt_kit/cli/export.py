@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from prompt_kit.cli.parser import ArgumentParser, note, typed
 from prompt_kit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from prompt_kit.data.dataset import Example
 
 EXAMPLES = """\
 examples:
@@ -16,6 +19,7 @@ examples:
   python export.py --resume_from_checkpoint checkpoints/checkpoint-60 --output_dir exported
   python export.py --int8 --data_dir data/tnews
   python export.py --resume_from_checkpoint news reviews --output_dir both     (tasks on one frozen language model)
+  python export.py --with_examples --data_dir data/tnews      (explanations name the nearest training texts)
   python export.py --check bf16 --data_dir data/tnews     (does OpenVINO's bfloat16 keep the labels?)
   python export.py --model_path_prefix checkpoints/export/model     (convert a static graph again)
 """
@@ -33,6 +37,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
     data_dir = args.data_dir[0] if args.data_dir else ""
     int8 = Int8(data_dir, args.force) if args.int8 else None
     bf16 = Bf16(data_dir, args.force) if args.check == "bf16" else None
+    examples = read_training_lines(folder, data_dir) if args.with_examples else None
     if args.model_path_prefix:
         output_dir = args.output_dir or os.path.dirname(os.path.abspath(args.model_path_prefix))
         config = export_static(args.model_path_prefix, output_dir, not args.no_fp16, int8, bf16)
@@ -40,8 +45,15 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
         output_dir = args.output_dir or os.path.join(folder, "export")
         base = args.model_name_or_path
         config = export_checkpoint(
-            folder, output_dir, not args.no_fp16, int8, bf16, states=args.with_states, base_model=base
+            folder,
+            output_dir,
+            not args.no_fp16,
+            int8,
+            bf16,
+            states=args.with_states or args.with_examples,
+            base_model=base,
         )
+    carried = "" if examples is None else write_training_examples(output_dir, examples)
     exact = {name: value for name, value in config.parity.items() if name not in config.agreement}
     rounded = {"fp16": " (half precision)"}
     differences = ", ".join(f"{config.models[n]} {value:.1e}{rounded.get(n, '')}" for n, value in exact.items())
@@ -52,7 +64,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
     note(
         prog,
         f"wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
-        f"every best label agrees with Paddle, largest difference of a logit: {differences}{''.join(kept)}",
+        f"every best label agrees with Paddle, largest difference of a logit: {differences}{''.join(kept)}{carried}",
     )
 
 
@@ -65,8 +77,8 @@ def _export_tasks(args: argparse.Namespace, prog: str) -> None:
     folders = args.resume_from_checkpoint
     if args.output_dir is None:
         raise ConfigError("several tasks go into a folder of their own; give --output_dir")
-    if args.check or args.with_states:
-        flag = f"--check {args.check}" if args.check else "--with_states"
+    if args.check or args.with_states or args.with_examples:
+        flag = "--with_states" if args.with_states else f"--check {args.check}" if args.check else "--with_examples"
         raise ConfigError(f"{flag} is for a folder of one task; leave it out")
     if args.int8 and len(args.data_dir) != len(folders):
         raise ConfigError(
@@ -89,6 +101,26 @@ def _export_tasks(args: argparse.Namespace, prog: str) -> None:
     )
 
 
+def read_training_lines(folder: str, data_dir: str) -> list[Example]:
+    """train.txt of --data_dir, read before anything is written, so that a mistake in it leaves nothing behind."""
+    from prompt_kit.data.dataset import read_examples
+    from prompt_kit.prompt_config import ModelConfig, read_prompt_config
+
+    config = read_prompt_config(folder, ModelConfig)
+    line_format = config.task.line_format("text_b" in config.template.fields)
+    return read_examples(os.path.join(data_dir, "train.txt"), config.verbalizer.labels, True, line_format)
+
+
+def write_training_examples(folder: str, examples: list[Example]) -> str:
+    """Put them into the exported folder; what to say of it."""
+    from prompt_kit.inference.predictor import Predictor
+    from prompt_kit.inference.training_examples import EXAMPLES_FILE, write_examples
+
+    predictor = Predictor(folder, device="cpu", precision="fp32", engine="onnxruntime")
+    size = write_examples(folder, examples, predictor.states(examples))
+    return f"; {EXAMPLES_FILE} carries {len(examples)} training texts ({size / 1e6:.1f} MB): whoever gets the folder gets them"
+
+
 def build_parser(prog: str = "export.py") -> ArgumentParser:
     parser = ArgumentParser(prog=prog, description=__doc__, epilog=EXAMPLES.replace("python export.py", typed(prog)))
     parser.add_argument("--resume_from_checkpoint", metavar="FOLDER", nargs="+",
@@ -105,6 +137,9 @@ def build_parser(prog: str = "export.py") -> ArgumentParser:
     parser.add_argument("--no_fp16", action="store_true", help="leave out model_fp16.onnx")
     parser.add_argument("--with_states", action="store_true",
         help="give the graph an output more, by which infer.py --support_file adds labels from examples")  # fmt: skip
+    parser.add_argument("--with_examples", action="store_true",
+        help="put the texts of --data_dir's train.txt into the folder, for explanations to name the nearest of them; whoever "
+        "gets the folder gets these texts (implies --with_states)")  # fmt: skip
     parser.add_argument("--int8", action="store_true",
         help="also write model_int8.onnx, for CPUs: faster, and refused if it changes more than 1 %% of the labels")  # fmt: skip
     parser.add_argument("--data_dir", metavar="FOLDER", nargs="+",
@@ -125,12 +160,18 @@ def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Na
         raise ConfigError("--int8 needs texts to be compared on; add --data_dir data/tnews, the folder with dev.txt")
     if args.check and not args.data_dir:
         raise ConfigError(f"--check {args.check} needs texts to be compared on; add --data_dir data/tnews")
-    if not args.int8 and not args.check and (args.data_dir or args.force):
-        flag = "--data_dir" if args.data_dir else "--force"
-        raise ConfigError(f"{flag} is for --int8 and --check; add one of them, or leave it out")
-    if args.model_path_prefix and args.with_states:
+    if args.with_examples and not args.data_dir:
         raise ConfigError(
-            "--with_states changes the graph, but --model_path_prefix converts it as it is; export the training folder"
+            "--with_examples needs the training texts; add --data_dir data/tnews, the folder with train.txt"
+        )
+    reads = args.int8 or args.check or args.with_examples
+    if (args.data_dir and not reads) or (args.force and not args.int8 and not args.check):
+        flag = "--data_dir" if args.data_dir and not reads else "--force"
+        raise ConfigError(f"{flag} is for --int8 and --check; add one of them, or leave it out")
+    if args.model_path_prefix and (args.with_states or args.with_examples):
+        raise ConfigError(
+            f"--{'with_states' if args.with_states else 'with_examples'} changes the graph, but --model_path_prefix converts "
+            "it as it is; export the training folder"
         )
     if args.model_path_prefix and args.resume_from_checkpoint:
         raise ConfigError("--model_path_prefix and --resume_from_checkpoint are both given; give one of them")

@@ -110,6 +110,7 @@ def evaluate(predictor: Predictor, split: str, examples: Sequence[Example], num_
     cases = [] if task.several else evaluation.cases[:num_explained]
     found = predictor.explain_stream([examples[case.row] for case in cases])
     explanations.update({case.row: one for case, one in zip(cases, found)})
+    evaluation.neighbours.update({row: one.nearest for row, one in explanations.items() if one.nearest})
     return evaluation
 
 

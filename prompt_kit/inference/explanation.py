@@ -20,6 +20,7 @@ import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError
+from prompt_kit.inference.training_examples import Neighbour
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 
 Probabilities = Callable[[Sequence[Example]], np.ndarray]  # N examples -> [N, C]
@@ -58,6 +59,7 @@ class Explanation:
     effects  of every character that the model reads, in the order of the text
     top      the few that speak for the label most, the strongest first
     is_cut   whether the text is longer than the model reads; characters that it does not read have no effect
+    nearest  the training examples that are nearest to the text, where the exported folder carries them
     """
 
     text: str
@@ -66,6 +68,7 @@ class Explanation:
     effects: tuple[CharacterEffect, ...]
     top: tuple[CharacterEffect, ...]
     is_cut: bool = False
+    nearest: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True)

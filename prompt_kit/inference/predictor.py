@@ -10,9 +10,9 @@ import copy
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import islice
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import islice, tee
 from numbers import Integral
 from typing import Any, Optional, Union
 
@@ -21,7 +21,7 @@ import numpy as np
 from prompt_kit.data.dataset import Example
 from prompt_kit.data.lines import PathLike
 from prompt_kit.data.texts import is_empty
-from prompt_kit.errors import ConfigError, DataError, shown
+from prompt_kit.errors import BundleError, ConfigError, DataError, shown
 from prompt_kit.inference.bundle import bundle_folder
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines.choice import ENGINES
@@ -30,6 +30,7 @@ from prompt_kit.inference.explanation import Explanation, explain
 from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.inference.support import Support, SupportClassifier
 from prompt_kit.inference.task_model import TaskModel
+from prompt_kit.inference.training_examples import Neighbour, TrainingExamples, check_count, read_examples_file
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL
 from prompt_kit.prompt_config import TasksConfig
@@ -297,18 +298,45 @@ class Predictor:
             return self._support.probabilities(examples, batch_size)
         return average([model.probabilities(examples, batch_size) for model in self.models], self._weights)
 
+    @cached_property
+    def training_examples(self) -> Optional[TrainingExamples]:
+        """What `export.py --with_examples` put into the folder; None where it did not, and for an ensemble.
+
+        Raises BundleError for a damaged file.
+        """
+        config = self.models[0].config
+        if len(self.models) > 1 or config.states is None:
+            return None
+        return read_examples_file(self.folder, config.states)
+
+    def nearest(
+        self, texts: Sequence[Union[str, Example]], count: int = 3, batch_size: int = 32
+    ) -> list[tuple[Neighbour, ...]]:
+        """The `count` training examples nearest to each text, by the cosine of their mask states, the nearest first.
+
+        Raises BundleError for a folder that was exported without them.
+        """
+        known = self.training_examples
+        if known is None:
+            raise BundleError(
+                f"{self.folder} carries no training examples; export it again with --with_examples --data_dir FOLDER"
+            )
+        return known.nearest(self.states(texts, batch_size), check_count(count))
+
     def explain(
         self,
         texts: Iterable[Union[str, Example]],
         top_k: int = 5,
         label: Optional[str] = None,
         batch_size: int = 32,
+        nearest: int = 3,
     ) -> list[Explanation]:
         """What each character does for the label (see explanation.py): each text is classified once without each of its
-        characters. `label` None: the predicted one. `top_k`: how many characters are named first."""
+        characters. `label` None: the predicted one. `top_k`: how many characters are named first. `nearest`: how many
+        training examples, where the folder carries them."""
         if isinstance(texts, str):
             raise ConfigError("explain takes a list of texts; for one text write explain([text])")
-        return list(self.explain_stream(texts, top_k, label, batch_size))
+        return list(self.explain_stream(texts, top_k, label, batch_size, nearest))
 
     def explain_stream(
         self,
@@ -316,12 +344,23 @@ class Predictor:
         top_k: int = 5,
         label: Optional[str] = None,
         batch_size: int = 32,
+        nearest: int = 3,
     ) -> Iterator[Explanation]:
         """Explanations one by one, in the order of the texts, in bounded memory."""
         self.check_task()
         _check_number("batch_size", batch_size, 1)
         tokenizers = [model.prompt_tokenizer for model in self.models]
-        return explain(partial(self.probabilities, batch_size=batch_size), tokenizers, self.labels, texts, top_k, label)
+        classify = partial(self.probabilities, batch_size=batch_size)
+        if not check_count(nearest) or self.training_examples is None:
+            return explain(classify, tokenizers, self.labels, texts, top_k, label)
+        texts, again = tee(texts)
+        found = explain(classify, tokenizers, self.labels, texts, top_k, label)
+        return (self._with_nearest(one, text, nearest) for one, text in zip(found, again))
+
+    def _with_nearest(self, explanation: Explanation, text: Union[str, Example], count: int) -> Explanation:
+        if is_empty(explanation.text):
+            return explanation
+        return replace(explanation, nearest=self.nearest([text], count, 1)[0])
 
     @property
     def reads_pairs(self) -> bool:

@@ -13,6 +13,7 @@ from prompt_kit.data.dataset import Example
 from prompt_kit.errors import DataError
 from prompt_kit.inference.explanation import Explanation
 from prompt_kit.inference.prediction_table import text_of, wrong_sets
+from prompt_kit.inference.training_examples import Neighbour
 from prompt_kit.metrics import (
     BadCase,
     Bin,
@@ -26,14 +27,6 @@ from prompt_kit.metrics import (
     wilson_interval,
 )
 from prompt_kit.prompt.task import ONE_LABEL, Task
-
-
-class Neighbour(NamedTuple):
-    """A training example near a text: its text, its label, and the cosine of the two mask states."""
-
-    text: str
-    label: str
-    similarity: float
 
 
 class Case(NamedTuple):
@@ -75,7 +68,7 @@ class Evaluation:
     probabilities: np.ndarray
     num_cut: Optional[int] = None
     explanations: dict[int, Explanation] = field(default_factory=dict)
-    neighbours: dict[int, list[Neighbour]] = field(default_factory=dict)
+    neighbours: dict[int, Sequence[Neighbour]] = field(default_factory=dict)
     task: Task = ONE_LABEL
 
     def __post_init__(self) -> None:

@@ -25,6 +25,7 @@ from prompt_kit.disk import check_space, writing_to
 from prompt_kit.errors import BundleError, CheckpointError, ConfigError
 from prompt_kit.inference.bundle import bundle_file, load_prompt_tokenizer, read_bundle
 from prompt_kit.inference.tasks import TASK_FILE
+from prompt_kit.inference.training_examples import EXAMPLES_FILE
 from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt_config import (
@@ -64,7 +65,8 @@ RESULT_FILES = ("all_results.json", "eval_results.json")
 _GRAPHS = 3 * 10**6  # bytes, at most, of all that is not weights
 _PAIR = ("fp32", "int8")
 _GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
-_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, "README.md"}
+_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, EXAMPLES_FILE,
+                 "README.md"}  # fmt: skip
 _EXPORTED = (BundleConfig.kind, EnsembleConfig.kind, TasksConfig.kind)
 
 Batches = Sequence[dict[str, np.ndarray]]

@@ -10,12 +10,11 @@ from typing import Any, Optional
 import numpy as np
 
 from prompt_kit.data.dataset import Dataset, Example
-from prompt_kit.data.line_format import label_text
 from prompt_kit.errors import DataError
 from prompt_kit.inference.explanation import explain
-from prompt_kit.inference.prediction_table import text_of
+from prompt_kit.inference.training_examples import Neighbour, TrainingExamples
 from prompt_kit.report.curves import read_curves
-from prompt_kit.report.evaluation import Case, Evaluation, Neighbour
+from prompt_kit.report.evaluation import Case, Evaluation
 from prompt_kit.report.writer import write_report
 from prompt_kit.training.loop.prediction import predict_probabilities
 from prompt_kit.training.models.base import TextClassifier
@@ -65,21 +64,14 @@ def write_run_report(
 
 def nearest(
     model: TextClassifier, examples: Sequence[Example], cases: Sequence[Case], train: Optional[Sequence[Example]]
-) -> dict[int, list[Neighbour]]:
+) -> dict[int, tuple[Neighbour, ...]]:
     """Row -> the training examples whose states at the mask are nearest to the text's, by the cosine about their mean."""
     if not train or not cases:
         return {}
     train = list(train)[:_EXAMPLES]
-    known = _states(model, train)
-    center = known.mean(axis=0)
-    cosines = _unit(_states(model, [examples[case.row] for case in cases]) - center) @ _unit(known - center).T
-    found = {}
-    for case, row in zip(cases, cosines):
-        best = np.argsort(-row, kind="stable")[:_NEAREST]
-        found[case.row] = [
-            Neighbour(text_of(train[place]), label_text(train[place].label), float(row[place])) for place in best
-        ]
-    return found
+    known = TrainingExamples.of(train, _states(model, train))
+    found = known.nearest(_states(model, [examples[case.row] for case in cases]), _NEAREST)
+    return {case.row: near for case, near in zip(cases, found)}
 
 
 def _states(model: TextClassifier, examples: Sequence[Example]) -> np.ndarray:
@@ -89,7 +81,3 @@ def _states(model: TextClassifier, examples: Sequence[Example]) -> np.ndarray:
         return model(**batch, return_mask_states=True)[1]
 
     return mask_states(model, read, model.prompt_tokenizer.encode_many(examples), model.tokenizer.pad_id)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
