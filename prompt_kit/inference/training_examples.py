@@ -81,7 +81,7 @@ def write_examples(folder: PathLike, examples: Sequence[Example], states: np.nda
             "training examples need labels, expected text<TAB>label on every line; label them, or leave them out"
         )
     known = TrainingExamples.of(examples, states)
-    raw = json.dumps(list(zip(known.texts, known.labels)), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    raw = json.dumps(list(zip(known.texts, known.labels)), ensure_ascii=False).encode("utf-8", "replace")
     path = Path(folder) / EXAMPLES_FILE
     with replace_file(path) as staging, open(staging, "wb") as file:
         np.savez(file, states=known.states.astype(np.float16), examples=np.frombuffer(raw, dtype=np.uint8))
@@ -99,7 +99,7 @@ def read_examples_file(folder: PathLike, width: int) -> Optional[TrainingExample
     try:
         with np.load(path, allow_pickle=False) as content:
             states, raw = content["states"], content["examples"]
-        found = json.loads(raw.tobytes().decode("utf-8", "surrogatepass"))
+        found = json.loads(raw.tobytes().decode("utf-8"))
         if states.ndim != 2 or states.dtype.kind != "f" or not np.isfinite(states).all():
             raise ValueError("states are no rows of numbers")
         if not isinstance(found, list) or not all(map(_is_pair, found)):
