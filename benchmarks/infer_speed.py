@@ -87,6 +87,7 @@ def parse(argv):
     parser.add_argument(
         "--engines", nargs="+", choices=sorted(ENGINE_SIDES), default=["onnxruntime"], help="ours on these engines"
     )
+    parser.add_argument("--sides", nargs="+", choices=(*OURS, *OPENVINO), help="only these of ours (all of --engines)")
     parser.add_argument("--long_file", help="a file of many texts, one a line: infer.py labels it, timed once")
     parser.add_argument(
         "--long_peer_lines", type=int, default=5000, help="how many of its lines the peer gets, from the start"
@@ -159,7 +160,8 @@ def compare(args, model: Path, size: str) -> dict:
 def sides_of(args) -> tuple:
     """What is compared, in turn."""
     ours = [side for engine in args.engines for side in ENGINE_SIDES[engine]]
-    return (*(WHOLE if args.whole_batches else ()), *ours, "peer", "sgemm")
+    chosen = [side for side in (args.sides or ours) if side in ours]
+    return (*(WHOLE if args.whole_batches else ()), *chosen, "peer", "sgemm")
 
 
 def engine_and_precision(side: str) -> tuple:

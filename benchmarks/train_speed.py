@@ -37,6 +37,7 @@ PROMPT = "这条新闻标题的主题是"
 SIZES = {"nano": (312, 4, 12, 1248, 40000), "base": (768, 12, 12, 3072, 40000), "mini_zh": (384, 4, 12, 768, 8000)}
 KERNELS = ("last_layer", "packed_layer", "dropout", "trained_rows")  # of prompt_kit.training.cpu.kernels
 AVERAGE = "averaging"
+FEATURES = {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"}  # that a speed depends on
 LOSSES = {
     "plain": {"use_rdrop": False, "use_rgl": False},
     "rdrop": {"use_rdrop": True, "use_rgl": False},
@@ -263,14 +264,25 @@ def row(result: dict) -> str:
 
 
 def machine() -> dict:
+    from importlib import metadata
+
     from prompt_kit.inference.cores import physical_cores
+    from prompt_kit.inference.cpu_flags import cpu_flags
     from prompt_kit.versions import installed_versions
 
     name = platform.processor()
     if os.path.exists("/proc/cpuinfo"):
         lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
         name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
-    return {"processor": name, "cores": physical_cores(), "versions": installed_versions()}
+    versions = installed_versions()
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        versions["openvino"] = metadata.version("openvino").partition("-")[0]
+    return {
+        "processor": name,
+        "cores": physical_cores(),
+        "features": sorted(FEATURES & cpu_flags()),
+        "versions": versions,
+    }
 
 
 if __name__ == "__main__":
