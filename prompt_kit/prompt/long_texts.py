@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Protocol
 
+from prompt_kit.prompt.word_steps import MAX_WORD_CHARACTERS
+
 CHARACTERS_PER_ID = 4  # in the first piece; more than most texts need
 SHORT = 512  # characters that are not worth cutting
 
@@ -23,7 +25,7 @@ _FREE = re.compile(
 # word that is one [UNK] at 101 of them already, with or without their accents.
 _DROPPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufffd]+")
 _SPACES = re.compile("([ \t\n\r\u3000])[ \t\n\r\u3000]+")
-_LONGEST_WORD = 100
+
 # Letters and digits that Unicode has had for long, of which none stands alone, vanishes or is an accent: Latin, Greek,
 # Cyrillic, Hebrew, Arabic, Devanagari, Thai, Hangul, kana, bopomofo, and the full-width and half-width forms.
 _LETTERS = (
@@ -37,8 +39,8 @@ _ACCENTS = (
     "\u20d0-\u20dc\u3099\u309a\ufe00-\ufe0f\ufe20-\ufe2f"
 )
 _LETTER = re.compile(f"[{_LETTERS}]")
-_ACCENT_RUN = re.compile(f"([{_ACCENTS}]{{{_LONGEST_WORD + 1}}})[{_ACCENTS}]+")
-_WORD = re.compile(f"[{_LETTERS}{_ACCENTS}]{{{_LONGEST_WORD + 2},}}")
+_ACCENT_RUN = re.compile(f"([{_ACCENTS}]{{{MAX_WORD_CHARACTERS + 1}}})[{_ACCENTS}]+")
+_WORD = re.compile(f"[{_LETTERS}{_ACCENTS}]{{{MAX_WORD_CHARACTERS + 2},}}")
 
 
 class BatchTokenizer(Protocol):
@@ -76,7 +78,7 @@ def shorten(text: str) -> str:
 
 def _first_letters(word: re.Match[str]) -> str:
     """As much of a word as makes it too long, the whole of one that has accents rather than letters."""
-    letter = next(islice(_LETTER.finditer(word[0]), _LONGEST_WORD, None), None)
+    letter = next(islice(_LETTER.finditer(word[0]), MAX_WORD_CHARACTERS, None), None)
     return word[0] if letter is None else word[0][: letter.end()]
 
 

@@ -1,71 +1,40 @@
-"""vocab.txt -> Tokenizer: WordPiece ids equal to those of PaddleNLP's ErnieTokenizer and BertTokenizer, without Paddle.
+"""Text -> WordPiece ids equal to those of PaddleNLP's ErnieTokenizer and BertTokenizer, without Paddle.
 
-PaddleNLP cuts text in five steps: drop control characters, isolate CJK characters, lower-case and strip accents
-(uncased models only), isolate punctuation *and* symbols, then match the longest word pieces. The ready-made BERT steps
-of `tokenizers` do not isolate all symbols and carry other Unicode tables, so the steps are written here as regular
-expressions. Their character classes are made from `unicodedata`, the table that PaddleNLP reads too, and are spelled
-out as ranges of code points: a saved tokenizer.json is complete and means the same with every version of Python and of
-`tokenizers` that reads it later.
+How a text is cut into words is in word_steps.py, what a model's folder says of its vocabulary in vocabulary.py.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
 import tokenizers
-from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import decoders, models, trainers
 
 from prompt_kit.errors import TokenizationError, shown
 from prompt_kit.prompt.long_texts import SHORT, shorten
-
-logger = logging.getLogger(__name__)
+from prompt_kit.prompt.vocabulary import (
+    FAMILIES,
+    SPECIAL_TOKENS,
+    matches_special_tokens,
+    number_pieces,
+    one_line,
+    read_json,
+    read_tokenizer_config,
+    read_vocab,
+)
+from prompt_kit.prompt.word_steps import MAX_WORD_CHARACTERS, has_word_steps, set_word_steps
 
 TOKENIZER_FILE = "tokenizer.json"
-SPECIAL_TOKENS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]", "[UNK]")
-FAMILIES = ("ernie", "bert")
-
-# A longer word is one [UNK], as in every BERT tokenizer.
-_MAX_WORD_CHARACTERS = 100
-
 # Texts per call of the Rust side: its results hold much more than the ids, 2 GB for 400,000 lines.
 _BATCH = 1024
 
-# The blocks that BERT isolates as "Chinese characters"; kana and Hangul are not among them.
-_CJK = (
-    r"\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{F900}-\x{FAFF}"
-    r"\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{2F800}-\x{2FA1F}"
-)
-# PaddleNLP counts these letters and numbers as symbols: ² µ º Ø ŋ Ʊ 〇. (U+00AD is on its list too, but as a control
-# character it is dropped before the list is read.)
-_EXTRA_SYMBOLS = r"\x{B2}\x{B5}\x{BA}\x{D8}\x{14B}\x{1B1}\x{3007}"
-
-# The one character of Unicode 14 that is too young for the NFD of `tokenizers`, a vowel sign in Dives Akuru.
-_LATE_DECOMPOSITION = ("\U00011938", "\U00011935\U00011930")
-
 _SURROGATES = re.compile(r"[\uD800-\uDFFF]")
 
-# tokenizer_class (init_class in older files) -> family. Beside a vocab.txt, RobertaTokenizer is the Chinese one.
-_CLASSES = {
-    "ErnieTokenizer": "ernie",
-    "ErnieFastTokenizer": "ernie",
-    "BertTokenizer": "bert",
-    "BertTokenizerFast": "bert",
-    "BertFastTokenizer": "bert",
-    "RobertaTokenizer": "bert",
-    "RobertaChineseTokenizer": "bert",
-    "ElectraTokenizer": "bert",
-    "ElectraTokenizerFast": "bert",
-}
 _OTHER_MODELS = ("*.model", "merges.txt", "vocab.json")
 
 
@@ -98,7 +67,7 @@ class Tokenizer:
             )
         self._backend = backend
         self.pad_id, self.cls_id, self.sep_id, self.mask_id, self.unk_id = (ids[token] for token in SPECIAL_TOKENS)
-        self.cuts_at_free_characters = _cuts_as_ours(backend)  # see long_texts.py
+        self.cuts_at_free_characters = has_word_steps(backend)  # see long_texts.py
 
     @classmethod
     def from_vocab(
@@ -113,27 +82,18 @@ class Tokenizer:
             raise TokenizationError(f"unknown tokenizer family {family!r}: expected one of {', '.join(FAMILIES)}")
         if isinstance(vocab, (str, Path)):
             source = os.path.abspath(vocab)
-            pieces: Sequence[str] = _read_vocab(source)
+            pieces: Sequence[str] = read_vocab(source)
         else:
             source, pieces = "list of word pieces", vocab
         backend = tokenizers.Tokenizer(
             models.WordPiece(
-                _number(pieces),
+                number_pieces(pieces),
                 unk_token="[UNK]",
                 continuing_subword_prefix="##",
-                max_input_chars_per_word=_MAX_WORD_CHARACTERS,
+                max_input_chars_per_word=MAX_WORD_CHARACTERS,
             )
         )
-        removed, marks, spaces, isolated = _character_classes()
-        steps: list[Any] = [normalizers.Replace(Regex(removed), "")]
-        if lowercase:
-            # Lowercase works character by character, so there is no final sigma: PaddleNLP's does too.
-            steps += [normalizers.Lowercase(), normalizers.Replace(*_LATE_DECOMPOSITION), normalizers.NFD()]
-            steps += [normalizers.Replace(Regex(marks), "")]
-        backend.normalizer = normalizers.Sequence(steps)
-        # One pass finds the words: an isolated character, or a run of anything else that is not a space.
-        word = f"[{isolated}]|[^{isolated}{spaces}]+"
-        backend.pre_tokenizer = pre_tokenizers.Split(Regex(word), behavior="removed", invert=True)
+        set_word_steps(backend, lowercase)
         backend.decoder = decoders.WordPiece(prefix="##", cleanup=False)
         return cls(backend, source)
 
@@ -181,10 +141,10 @@ class Tokenizer:
         # PaddleNLP's own cache calls the file ernie_3.0_base_zh_vocab.txt and the like.
         vocabs = [folder / "vocab.txt"] if (folder / "vocab.txt").is_file() else sorted(folder.glob("*vocab.txt"))
         saved = folder / TOKENIZER_FILE
-        if saved.is_file() and not (vocabs and _matches_special_tokens(saved)):
+        if saved.is_file() and not (vocabs and matches_special_tokens(saved)):
             return cls.from_file(saved)
         if len(vocabs) == 1:
-            lowercase, family = _read_config(folder / "tokenizer_config.json")
+            lowercase, family = read_tokenizer_config(folder / "tokenizer_config.json")
             return cls.from_vocab(vocabs[0], lowercase=lowercase, family=family)
         if vocabs:
             names = ", ".join(path.name for path in vocabs)
@@ -201,7 +161,7 @@ class Tokenizer:
     def from_file(cls, path: Union[str, Path]) -> Tokenizer:
         """Read a tokenizer.json written by :meth:`save`; TokenizationError when it is missing, corrupt or foreign."""
         path = os.path.abspath(path)
-        text, config = _read_json(path)
+        text, config = read_json(path)
         kind = config["model"].get("type") if isinstance(config.get("model"), dict) else None
         if kind != "WordPiece":
             raise TokenizationError(
@@ -216,7 +176,7 @@ class Tokenizer:
         try:
             backend = tokenizers.Tokenizer.from_str(text)
         except Exception as error:  # the Rust side raises bare Exception
-            raise TokenizationError(f"{path} is not a usable tokenizer file: {_one_line(error)}") from None
+            raise TokenizationError(f"{path} is not a usable tokenizer file: {one_line(error)}") from None
         backend.no_padding()
         backend.no_truncation()
         return cls(backend, path)
@@ -302,115 +262,7 @@ class Tokenizer:
         return f"{type(self).__name__}(vocab_size={self.vocab_size})"
 
 
-@cache
-def _character_classes() -> tuple[str, str, str, str]:
-    """Classes of characters: to drop, accents (both in brackets), spaces, isolated (both without brackets)."""
-    runs = []  # (first, last, category), some 3,400 of them
-    first = 0
-    for category, run in groupby(map(unicodedata.category, map(chr, range(0x110000)))):
-        last = first + sum(1 for _ in run) - 1
-        runs.append((first, last, category))
-        first = last + 1
-
-    def ranges(*categories: str) -> str:
-        return "".join(rf"\x{{{a:X}}}-\x{{{b:X}}}" for a, b, category in runs if category.startswith(categories))
-
-    # Unassigned code points (Cn) count as control characters, so a newer emoji is dropped, not unknown. Surrogates
-    # (Cs) do not exist in UTF-8; encode() takes them out.
-    removed = rf"[{ranges('Cc', 'Cf', 'Cn', 'Co')}\x{{FFFD}}&&[^\t\n\r]]"
-    # Punctuation and symbols together cover all of ASCII that is neither letter, digit nor space.
-    return removed, f"[{ranges('Mn')}]", rf"\t\n\r{ranges('Z')}", ranges("P", "S") + _EXTRA_SYMBOLS + _CJK
-
-
-def _cuts_as_ours(backend: tokenizers.Tokenizer) -> bool:
-    """Whether the steps are those of `from_vocab`, whatever the Unicode tables they were made from."""
-    if backend.normalizer is None or backend.pre_tokenizer is None:
-        return False
-    steps = json.loads(backend.normalizer.__getstate__())
-    kinds = [step.get("type") for step in steps.get("normalizers", [])]
-    words = json.loads(backend.pre_tokenizer.__getstate__())
-    pattern = words.get("pattern", {}).get("Regex", "") if words.get("type") == "Split" else ""
-    isolated, _, others = pattern.partition("]|[^")
-    return (
-        kinds in (["Replace"], ["Replace", "Lowercase", "Replace", "NFD", "Replace"])
-        and isolated.endswith(_EXTRA_SYMBOLS + _CJK)
-        and others.startswith(isolated[1:] + r"\t\n\r")
-        and (words.get("behavior"), words.get("invert")) == ("Removed", True)
-        and backend.model.max_input_chars_per_word == _MAX_WORD_CHARACTERS
-    )
-
-
-def _read_vocab(path: str) -> list[str]:
-    """One word piece per line, whatever the line ends."""
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            return [line.rstrip("\n") for line in stream]
-    except OSError as error:
-        raise TokenizationError(f"cannot read the vocabulary {path}: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise TokenizationError(
-            f"{path} is not UTF-8 text (byte {error.start}): expected one word piece per line"
-        ) from None
-
-
-def _number(pieces: Sequence[str]) -> dict[str, int]:
-    """Word piece -> id. Of a repeated piece the last id counts, as in PaddleNLP."""
-    vocab = {piece: number for number, piece in enumerate(pieces)}
-    taken = set(vocab.values())
-    # The ids of the earlier ones keep a name, with a space in it so that no text matches: vocab_size must not shrink.
-    vocab.update({f"[repeated {number}]": number for number in range(len(pieces)) if number not in taken})
-    return vocab
-
-
-def _read_json(path: str) -> tuple[str, dict[str, Any]]:
-    """The text of a JSON object and the object."""
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            text = stream.read()
-        value = json.loads(text)
-    except OSError as error:
-        raise TokenizationError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:  # of decoding and of JSON
-        raise TokenizationError(f"{path} is not valid JSON: {_one_line(error)}") from None
-    if not isinstance(value, dict):
-        raise TokenizationError(f"{path}: expected a JSON object, got {type(value).__name__}")
-    return text, value
-
-
-def _matches_special_tokens(path: Path) -> bool:
-    """Whether a tokenizer.json would find special tokens inside a text; ours never does."""
-    return bool(_read_json(str(path))[1].get("added_tokens"))
-
-
-def _read_config(path: Path) -> tuple[bool, str]:
-    """(lowercase, family) of a tokenizer_config.json; settings that would cut text in another way are an error."""
-    if not path.is_file():
-        logger.info("no %s beside the vocabulary in %s: texts are lower-cased", path.name, path.parent)
-        return True, "ernie"
-    config = _read_json(str(path))[1]
-    name = config.get("tokenizer_class") or config.get("init_class") or "ErnieTokenizer"
-    if name not in _CLASSES:
-        raise TokenizationError(f"{path}: {name} is not supported, expected one of {', '.join(_CLASSES)}")
-    family = _CLASSES[name]
-    lowercase = config.get("do_lower_case", True)
-    if not isinstance(lowercase, bool):
-        raise TokenizationError(f"{path}: do_lower_case must be true or false, got {lowercase!r}")
-    usual: dict[str, Any] = {f"{token.strip('[]').lower()}_token": token for token in SPECIAL_TOKENS}
-    if family == "bert":  # ErnieTokenizer takes no notice of these
-        usual.update(do_basic_tokenize=True, tokenize_chinese_chars=True, strip_accents=lowercase)
-    for key, expected in usual.items():
-        value = config.get(key)
-        value = value.get("content") if isinstance(value, dict) else value
-        if value is not None and value != expected:
-            raise TokenizationError(f"{path}: {key} {value!r} is not supported, expected {expected!r}")
-    return lowercase, family
-
-
 def _without_surrogates(text: str) -> str:
     if not isinstance(text, str):
         raise TypeError(f"expected a text, got {type(text).__name__}")
     return _SURROGATES.sub("", text)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from prompt_kit.errors import TokenizationError
-from prompt_kit.prompt.tokenization import SPECIAL_TOKENS, Tokenizer
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.vocabulary import SPECIAL_TOKENS
 
 PIECES = [*SPECIAL_TOKENS, "[", "]", "mask", "Mask", "a", "b", "##b", "##c", "中", "国", "##国", "e", "é"]
 
@@ -341,7 +342,8 @@ def test_unknown_family():
 
 FORK = """
 import os, sys
-from prompt_kit.prompt.tokenization import SPECIAL_TOKENS, Tokenizer
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.vocabulary import SPECIAL_TOKENS
 tokenizer = Tokenizer.from_vocab([*SPECIAL_TOKENS, "a"])
 expected = tokenizer.encode_batch(["a"] * 1000)
 child = os.fork()

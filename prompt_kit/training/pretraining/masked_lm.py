@@ -13,7 +13,8 @@ from paddlenlp.trainer import Trainer, TrainingArguments
 
 from prompt_kit.atomic import replace_files
 from prompt_kit.json_file import write_json
-from prompt_kit.prompt.tokenization import SPECIAL_TOKENS, Tokenizer
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.vocabulary import SPECIAL_TOKENS
 from prompt_kit.training.cpu.kernels import CPUKernels
 from prompt_kit.training.loop.callbacks import ProgressCallback
 from prompt_kit.training.loop.resumable import ResumableTrainer

@@ -8,7 +8,8 @@ from runs import same, weights
 from tiny import FAMILIES, tiny_tokenizer
 
 from prompt_kit.errors import ConfigError, TokenizationError
-from prompt_kit.prompt.tokenization import SPECIAL_TOKENS, Tokenizer
+from prompt_kit.prompt.tokenization import Tokenizer
+from prompt_kit.prompt.vocabulary import SPECIAL_TOKENS
 from prompt_kit.training.models.backbone import longest_input
 from prompt_kit.training.pretraining.from_scratch import Sizes, new_backbone, new_vocabulary
 from prompt_kit.training.pretraining.masked_lm import MaskedLanguageModel
