@@ -19,6 +19,14 @@ from paddle import nn
 from prompt_kit.errors import ConfigError, PromptKitError, TokenizationError
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt_config import CONFIG_FILE
+from prompt_kit.training.models.architectures import (
+    ARCHITECTURES,
+    DISCRIMINATOR,
+    architecture_classes,
+    architecture_name,
+    discriminator_classes,
+    encoder_classes,
+)
 from prompt_kit.training.models.model_config import check_size, read_config
 from prompt_kit.training.models.weights import safe_model_folder
 from prompt_kit.training.runtime import quiet
@@ -29,15 +37,6 @@ DEFAULT_HUB_MODEL = "ernie-3.0-base-zh"
 EMBEDDED_NAME = "mini_zh"
 EMBEDDED_FOLDER = Path(__file__).resolve().parents[2] / "models" / EMBEDDED_NAME
 _HUB_HOST = "bj.bcebos.com"
-_FAMILIES = ("Ernie", "Bert", "Roberta", "Electra")
-_ARCHITECTURES = {
-    "ErnieForMaskedLM": ("paddlenlp.transformers", "ErnieForMaskedLM", "ErnieConfig"),
-    "BertForMaskedLM": ("paddlenlp.transformers", "BertForMaskedLM", "BertConfig"),
-    "RobertaForMaskedLM": ("paddlenlp.transformers", "RobertaForMaskedLM", "RobertaConfig"),
-    "ElectraForMaskedLM": ("paddlenlp.transformers", "ElectraForMaskedLM", "ElectraConfig"),
-    "ElectraGenerator": ("paddlenlp.transformers", "ElectraForMaskedLM", "ElectraConfig"),
-}
-DISCRIMINATOR = "ElectraDiscriminator"
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def _load_folder(folder: Path, name: str, reason: str, encoder: bool, trust_pick
     architecture = architecture_name(read_config(folder))
     tokenizer = read_tokenizer(folder)
     # with its head even for the encoder alone: without, PaddleNLP does not convert float16 weights
-    has_head = not encoder or architecture in _ARCHITECTURES or architecture == DISCRIMINATOR
+    has_head = not encoder or architecture in ARCHITECTURES or architecture == DISCRIMINATOR
     classes = discriminator_classes if encoder and architecture == DISCRIMINATOR else architecture_classes
     model_class, _ = (classes if has_head else encoder_classes)(architecture, str(where))
     model = _load_weights(model_class, folder, name, encoder, trust_pickle)
@@ -197,45 +196,6 @@ def longest_input(backbone: nn.Layer) -> int:
     return limit - (backbone.config.pad_token_id + 1 if backbone.base_model_prefix == "roberta" else 0)
 
 
-def architecture_classes(architecture: str, where: str) -> tuple:
-    """(model class, config class) of a supported architecture."""
-    import importlib
-
-    if architecture not in _ARCHITECTURES:
-        raise ConfigError(
-            f"{where}: architecture '{architecture}' is not supported; expected one of {', '.join(sorted(_ARCHITECTURES))}"
-        )
-    module, model, config = _ARCHITECTURES[architecture]
-    package = importlib.import_module(module)
-    return getattr(package, model), getattr(package, config)
-
-
-def discriminator_classes(architecture: str, where: str) -> tuple:
-    """(model class, config class) of an ELECTRA discriminator; ConfigError for another architecture."""
-    if architecture != DISCRIMINATOR:
-        raise ConfigError(
-            f"{where}: --method rtd needs an {DISCRIMINATOR}, which tells replaced words from original ones, but this is a "
-            f"'{architecture}'; name a discriminator, or use --method prompt"
-        )
-    from paddlenlp.transformers import ElectraConfig, ElectraDiscriminator
-
-    return ElectraDiscriminator, ElectraConfig
-
-
-def encoder_classes(architecture: str, where: str) -> tuple:
-    """(class without a head, config class) of an architecture of a supported family, whatever its head."""
-    import importlib
-
-    found = re.fullmatch(rf"({'|'.join(_FAMILIES)})(Model|For[A-Z]\w+|Discriminator|Generator)", architecture)
-    if not found:
-        raise ConfigError(
-            f"{where}: architecture '{architecture}' is not supported; expected a {', '.join(_FAMILIES[:-1])} or "
-            f"{_FAMILIES[-1]} model"
-        )
-    package = importlib.import_module("paddlenlp.transformers")
-    return getattr(package, f"{found[1]}Model"), getattr(package, f"{found[1]}Config")
-
-
 def read_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a model's folder. TokenizationError in one line, whatever its files are."""
     try:
@@ -246,11 +206,6 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         raise TokenizationError(
             f"{folder.absolute()}: its tokenizer files are damaged ({_brief(error)}); copy the folder again, all its files"
         ) from error
-
-
-def architecture_name(config: dict) -> str:
-    """The class that a configuration names: `architectures`, or `init_class` in older folders; '?' for none."""
-    return (config.get("architectures") or [config.get("init_class") or "?"])[0]
 
 
 def _known_names() -> list:

@@ -15,7 +15,8 @@ from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
-from prompt_kit.training.models.backbone import Backbone, architecture_name, encoder_classes, load_backbone
+from prompt_kit.training.models.architectures import architecture_name, encoder_classes
+from prompt_kit.training.models.backbone import Backbone, load_backbone
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.heads import LinearHead
 

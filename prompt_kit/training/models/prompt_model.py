@@ -22,7 +22,8 @@ from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
-from prompt_kit.training.models.backbone import Backbone, architecture_classes, architecture_name, load_backbone
+from prompt_kit.training.models.architectures import architecture_classes, architecture_name
+from prompt_kit.training.models.backbone import Backbone, load_backbone
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import with_bias
 from prompt_kit.training.models.cosine_head import (

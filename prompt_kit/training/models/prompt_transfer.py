@@ -19,9 +19,9 @@ from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, SoftToken
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt_config import CONFIG_FILE, ModelConfig, read_prompt_config
-from prompt_kit.training.models.backbone import read_config
 from prompt_kit.training.models.base import WEIGHTS_FILE, TextClassifier, plain_config
 from prompt_kit.training.models.frozen_base import weights_hash
+from prompt_kit.training.models.model_config import read_config
 from prompt_kit.training.models.weights import read_safetensors
 
 _SIZES = ("architectures", "vocab_size", "hidden_size", "embedding_size", "num_hidden_layers")

@@ -23,7 +23,8 @@ from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
-from prompt_kit.training.models.backbone import Backbone, architecture_name, discriminator_classes, load_discriminator
+from prompt_kit.training.models.architectures import architecture_name, discriminator_classes
+from prompt_kit.training.models.backbone import Backbone, load_discriminator
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.calibration import with_bias
 from prompt_kit.training.models.filling import MaskFilling, WordList

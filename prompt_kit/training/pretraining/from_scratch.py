@@ -9,7 +9,8 @@ from typing import Optional
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.tokenization import Tokenizer
-from prompt_kit.training.models.backbone import DISCRIMINATOR, Backbone, architecture_classes, discriminator_classes
+from prompt_kit.training.models.architectures import DISCRIMINATOR, architecture_classes, discriminator_classes
+from prompt_kit.training.models.backbone import Backbone
 from prompt_kit.training.runtime import quiet
 
 FAMILIES = ("ernie", "bert", "roberta", "electra")

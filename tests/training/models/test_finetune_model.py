@@ -21,7 +21,8 @@ from prompt_kit.inference.predictor import Predictor
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.export.exporter import export_bundle, export_static
-from prompt_kit.training.models.backbone import encoder_classes, load_backbone
+from prompt_kit.training.models.architectures import encoder_classes
+from prompt_kit.training.models.backbone import load_backbone
 from prompt_kit.training.models.finetune_model import TEMPLATE
 
 TEXTS = [example.text_a for example in EXAMPLES]
