@@ -60,8 +60,6 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_TEXTS = 2000  # of data.txt that the head is started with: more would tell no more, and take longer
-
 
 def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
     """The checkpoint-N, or self-training run, to train on from, or None; clears a folder that is to be overwritten."""
@@ -203,7 +201,7 @@ def prepare(
         task.check_labels(verbalizer.labels)
         pairs = reads_pairs(model_args, data_args)
         starts_well = model_args.method == PromptModel.method and model_args.verbalizer == "cosine"
-        reads_texts = starts_well and args.unlabeled_file is None  # whose texts each generation is started from itself
+        reads_texts = starts_well and args.unlabeled_file is None  # with it each generation is started by SelfTrainer
         dataset = _read_data(
             data_args, args, verbalizer, task.line_format(pairs), model_args.calibrate or reads_texts, starts_well
         )  # before the model, which may be large and far away
@@ -353,7 +351,7 @@ def start_model(
     if model_args.init_prompt_from is not None:
         _take_prompt(model, model_args.init_prompt_from)
     if reads_texts and dataset.unlabelled:
-        model.start_from_texts(dataset.unlabelled[:_TEXTS])
+        model.start_from_texts(dataset.unlabelled)
     return model
 
 

@@ -57,6 +57,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_PROMPT = "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}"  # reads 体育新闻：今晚国足迎战日本队
 PAIR_PROMPT = "{{'text': 'text_a'}}{{'sep'}}{{'text': 'text_b'}}{{'soft': '。两句话的关系是'}}{}"
 PLAIN_PROMPT = "这条新闻标题的主题是"  # for label words of other lengths than two tokens; PaddleNLP's example has it
+_MOST_TEXTS = 4000  # unlabelled ones that the cosine head is started from: more gained nothing, and take longer
 
 
 def pair_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
@@ -262,9 +263,11 @@ class PromptModel(TextClassifier):
     def start_from_texts(self, texts: Sequence[AText], batch_size: int = 32) -> None:
         """Start the cosine head from label words and unlabelled texts of the task; another head is left alone.
 
-        The texts are remembered until examples follow, which the head then is started from too.
+        Of more than `_MOST_TEXTS` texts every n-th is read. They are remembered until examples follow, which the head then
+        is started from too.
         """
         if self.config.head == "cosine":
+            texts = texts[:: -(-len(texts) // _MOST_TEXTS)] if len(texts) else texts
             self._texts = self.mask_states(self.encode_texts(texts), batch_size)
             self._start(self._texts[:0], np.arange(0))
 

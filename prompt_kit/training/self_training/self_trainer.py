@@ -43,6 +43,7 @@ from prompt_kit.training.loop.checkpoint import START, STATE_FILE, checkpoints, 
 from prompt_kit.training.loop.results import Results
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.base import TextClassifier
+from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.self_training.pseudo_labels import PSEUDO_LABELS_FILE, PseudoLabel, choose, write_pseudo_labels
 
 logger = logging.getLogger(__name__)
@@ -220,6 +221,8 @@ class SelfTrainer(PromptTrainer):
             args.num_train_epochs = min(args.num_train_epochs, _epochs(args, len(examples)))
         # a model of its own: Paddle's data parallel training cannot wrap one's parameters twice
         model = type(self.model).from_pretrained(self._folder / START)
+        if not len(rows) and isinstance(model, PromptModel):  # it labels the texts: its head is started from them too
+            model.start_from_texts([one.text_a for one in self._unlabelled.examples], args.per_device_eval_batch_size)
         trainer = PromptTrainer(model, args, examples, self.eval_dataset)
         held = checkpoints(folder)
         results.write("train", trainer.train(str(held[-1]) if held else None).metrics)

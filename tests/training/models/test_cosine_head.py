@@ -13,6 +13,7 @@ from prompt_kit.inference.predictor import Predictor
 from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export.exporter import export_bundle
+from prompt_kit.training.models import prompt_model
 from prompt_kit.training.models.cosine_head import (
     WORD_EXAMPLES,
     best_scale,
@@ -256,3 +257,11 @@ def test_saved_loaded_and_exported_it_gives_the_same_answers(tmp_path):
     expected = np.exp(logits(model).astype("float64"))
     probabilities = predictor.probabilities([Example(text) for text in TEXTS])
     np.testing.assert_allclose(probabilities, expected / expected.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+def test_of_very_many_texts_every_nth_is_read(monkeypatch):
+    monkeypatch.setattr(prompt_model, "_MOST_TEXTS", 3)
+    texts = ["球队", "新车", "股票", "手机", "比赛", "公司", "汽车"]
+    model = cosine()
+    model.start_from_texts(texts)
+    np.testing.assert_allclose(model._texts, states(model, texts[::3]), atol=1e-5)

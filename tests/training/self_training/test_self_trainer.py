@@ -449,3 +449,24 @@ def test_settings_that_cannot_be(train, tmp_path, flags, message):
     with pytest.raises((ConfigError, DataError), match=message):
         train(f"{flags} --output_dir {tmp_path / 'run'}")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_model_that_labels_the_texts_is_started_from_them(train, unlabelled, tmp_path, monkeypatch):
+    """Generation 0's cosine head reads the texts and the examples; the next ones learn from their labels."""
+    read_texts, starts = [], []
+    real, start = PromptModel.start_from_texts, PromptModel.start_from_examples
+
+    def watched(self, texts, *rest):
+        read_texts.append(list(texts))
+        real(self, texts, *rest)
+
+    def counted(self, features, labels, *rest):
+        starts.append((len(self._texts), len(features)))
+        start(self, features, labels, *rest)
+
+    monkeypatch.setattr(PromptModel, "start_from_texts", watched)
+    monkeypatch.setattr(PromptModel, "start_from_examples", counted)
+    train(f"--verbalizer cosine --output_dir {tmp_path / 'out'}")
+    assert read_texts == [TEXTS]
+    few = starts[0][1]
+    assert starts == [(len(TEXTS), few), (0, few + len(TEXTS))]
