@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.task import HIERARCHICAL, MULTI_LABEL, Task, above_of
+
+f1_score = pytest.importorskip("sklearn.metrics").f1_score
 
 LABELS = ("a", "b", "c")
 TREE = ("交往", "交往##会见", "人生", "人生##死亡", "人生##死亡##自然")

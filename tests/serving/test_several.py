@@ -6,9 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from service import Counting, running
 
-from prompt_kit.prompt.task import MULTI_LABEL, Task
+for module in ("fastapi", "uvicorn", "prometheus_client"):
+    pytest.importorskip(module)
+
+from service import Counting, running  # noqa: E402
+
+from prompt_kit.prompt.task import MULTI_LABEL, Task  # noqa: E402
 
 
 class Sets(Counting):

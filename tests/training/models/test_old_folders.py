@@ -69,6 +69,7 @@ def test_a_training_folder(tmp_path, name):
     }
 
 
+@pytest.mark.slow
 def test_an_exported_folder_and_an_ensemble(tmp_path):
     models = [tiny_model(seed=1), tiny_model(seed=2)]
     parts = [(lambda to, model=model: export_bundle(model, to, fp16=False), 1.0) for model in models]

@@ -189,6 +189,7 @@ def test_the_states_are_the_language_models(tmp_path, family):
 # -- the program ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_cosine_rises_and_nothing_of_it_is_left(pretrain, tiny_folder):
     folder = pretrain("--num_train_epochs", "100", "--held_out", "0.2")
     recipe = json.loads((folder / "pretraining.json").read_text("utf-8"))

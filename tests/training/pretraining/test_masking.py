@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from tiny import VOCABULARY, tiny_tokenizer
@@ -19,18 +15,6 @@ TEXT = "今天体育比赛发布，手机公司上市"
 
 def test_words_are_jiebas():
     assert word_of_each_character("手机公司上市") == [0, 0, 1, 1, 2, 2]
-
-
-@pytest.mark.slow
-def test_jieba_leaves_nothing_and_says_nothing(root, tmp_path):
-    """Its own start writes a cache into the temporary folder, trusts what it finds there, and logs."""
-    program = "from prompt_kit.training.pretraining import masking\nassert len(masking.word_of_each_character('手机公司')) == 4"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=root, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert not list(tmp_path.glob("jieba*"))
 
 
 def test_tokens_know_their_words():

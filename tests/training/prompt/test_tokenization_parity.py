@@ -81,6 +81,7 @@ def test_golden_file_is_what_paddlenlp_gives():
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.slow
 def test_every_code_point_inside_a_word_and_beside_a_cjk_character(every_character, lowercase):
     ours, peer = pair(every_character, lowercase)
     # Eight code points to a text keeps the peer's time in bounds; the context cuts them apart.
