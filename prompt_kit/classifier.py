@@ -279,6 +279,33 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         gold = task.targets([example.label for example in examples], classes.verbalizer.label_to_id)
         return {**task.scores(probabilities, gold, labels), "loss": task.loss_of(probabilities, gold)}
 
+    def report(self, X: Any, y: Any = None, folder: PathLike = "report", language: str = "en") -> Path:
+        """Write a page about how the model does on texts and their labels, or on a labelled file; see docs/report.md.
+
+        Args:
+            folder: gets report.html, its pictures and the table of wrong cases; what else is in it stays.
+            language: of the page, `en` or `zh`.
+
+        Returns:
+            The path of report.html. Raises DependencyError without the extra 'report'.
+        """
+        from prompt_kit.report.writer import check_report, write_report
+
+        check_report(folder, language)
+        classes = self._get_classes()
+        is_file = y is None and isinstance(X, (str, os.PathLike))
+        if y is None and not is_file:
+            raise DataError("report needs labels: report(texts, labels), or the path of a labelled file")
+        examples = self._read_labelled(X if is_file else (X, y), classes, "test")
+        split = Path(X).stem if is_file else "test"
+        with self._at_work():
+            from prompt_kit.training.loop.run_report import evaluate_model
+
+            model = self._get_model()
+            evaluation = evaluate_model(model, split, examples)
+        facts = {"model": model.config.base_model, "template": str(model.template), "mode": model.config.mode}
+        return write_report(folder, evaluation, language, facts)
+
     @property
     def classes_(self) -> np.ndarray:
         """[C] the labels, sorted."""

@@ -267,6 +267,18 @@ def test_evaluate_and_fit_read_files(make, tiny_data):
     assert classifier.evaluate(tiny_data / "test.txt") == classifier.evaluate(*columns(tiny_data / "test.txt"))
 
 
+def test_report_of_texts_and_of_a_file(fitted, tiny_data, tmp_path):
+    pytest.importorskip("jinja2")
+    page = fitted.report(TEXTS, GOLD, tmp_path / "zh", language="zh")
+    right = int((fitted.predict(TEXTS) == GOLD).sum())
+    assert f"8 条文本中答对 {right} 条" in page.read_text("utf-8")
+    assert (tmp_path / "zh" / "confusion_matrix.png").is_file() and (tmp_path / "zh" / "test_bad_cases.tsv").is_file()
+    page = fitted.report(tiny_data / "dev.txt", folder=tmp_path / "en")
+    assert "on dev.txt" in page.read_text("utf-8")
+    with pytest.raises(DataError, match="report needs labels"):
+        fitted.report(TEXTS)
+
+
 # -- mistakes ---------------------------------------------------------------------------------------------------------
 
 

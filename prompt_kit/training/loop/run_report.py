@@ -47,6 +47,18 @@ def write_run_report(
         info: what the results files record of the run.
     """
     split, examples = reported(dataset)
+    evaluation = evaluate_model(model, split, examples, dataset.train)
+    facts = {"model": info.get("base_model"), **{key: info.get(key) for key in ("template", "mode", "data", "seed")}}
+    return write_report(folder / FOLDER, evaluation, language, facts, read_curves(run))
+
+
+def evaluate_model(
+    model: TextClassifier, split: str, examples: Sequence[Example], train: Optional[Sequence[Example]] = None
+) -> Evaluation:
+    """The model's answers to labelled examples, and why the most confident wrong ones are wrong.
+
+    train: examples to name the nearest of; None names none.
+    """
     classify = partial(predict_probabilities, model)
     reads = model.prompt_tokenizer.what_is_read(examples)
     num_cut = sum(any(one.is_cut for one in each) for each in reads)
@@ -57,9 +69,8 @@ def write_run_report(
     explained = [] if model.task.several else [examples[case.row] for case in cases]
     found = explain(classify, [model.prompt_tokenizer], labels, explained)
     evaluation.explanations.update({case.row: one for case, one in zip(cases, found)})
-    evaluation.neighbours.update(nearest(model, examples, cases, dataset.train))
-    facts = {"model": info.get("base_model"), **{key: info.get(key) for key in ("template", "mode", "data", "seed")}}
-    return write_report(folder / FOLDER, evaluation, language, facts, read_curves(run))
+    evaluation.neighbours.update(nearest(model, examples, cases, train))
+    return evaluation
 
 
 def nearest(

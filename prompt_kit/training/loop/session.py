@@ -30,6 +30,7 @@ from prompt_kit.training.loop.run_card import write_card
 from prompt_kit.training.loop.run_report import reported, write_run_report
 from prompt_kit.training.loop.task_rules import check_task
 from prompt_kit.training.loop.trainer import PromptTrainer
+from prompt_kit.training.loop.visual_log import log_report
 from prompt_kit.training.models.base import WEIGHTS_FILE, TextClassifier
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate
 from prompt_kit.training.models.finetune_model import PAIR_TEMPLATE, TEMPLATE, FineTuneModel
@@ -486,3 +487,5 @@ def report(model: TextClassifier, args: PromptTrainingArguments, dataset: Datase
         run = args.output_dir if args.do_train else (args.resume_from_checkpoint or args.output_dir)
         page = write_run_report(model, dataset, Path(args.output_dir), Path(run), results.info, args.language)
         logger.info("report: %s", page)
+        if "visualdl" in args.report_to:
+            log_report(args.logging_dir, page.parent, results.read())
