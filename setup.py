@@ -82,6 +82,7 @@ EXTRAS["test"] = [
     "ruff==0.15.7",  # a linter's release decides what passes
     "mypy>=1.13,<3",  # 2.4.1 was tried; Python 3.9 gets an older one
     "hypothesis>=6.70",  # tests/properties; 6.170 was tried
+    "tritonclient>=2.40,<2.55",  # its model_config_pb2 reads config.pbtxt; 2.54 was tried, 2.73 wants protobuf 6
     "nbclient",
     "ipykernel",
 ]

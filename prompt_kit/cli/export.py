@@ -12,6 +12,7 @@ from prompt_kit.errors import ConfigError
 
 if TYPE_CHECKING:
     from prompt_kit.data.dataset import Example
+    from prompt_kit.prompt_config import BundleConfig
 
 EXAMPLES = """\
 examples:
@@ -53,6 +54,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
             states=args.with_states or args.with_examples,
             base_model=base,
         )
+    served = _write_triton(args, output_dir, config) if args.triton else ""
     carried = "" if examples is None else write_training_examples(output_dir, examples)
     exact = {name: value for name, value in config.parity.items() if name not in config.agreement}
     rounded = {"fp16": " (half precision)"}
@@ -64,8 +66,15 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "export.py") -> None:
     note(
         prog,
         f"wrote {output_dir} ({len(config.labels)} labels, {config.max_seq_length} tokens at most); "
-        f"every best label agrees with Paddle, largest difference of a logit: {differences}{''.join(kept)}{carried}",
+        f"every best label agrees with Paddle, largest difference of a logit: {differences}{''.join(kept)}{carried}{served}",
     )
+
+
+def _write_triton(args: argparse.Namespace, output_dir: str, config: BundleConfig) -> str:
+    """The model in a Triton repository; what to say of it."""
+    from prompt_kit.inference.triton import write_triton
+
+    return f"; Triton model {write_triton(output_dir, config, args.triton, args.triton_name)}"
 
 
 def _export_tasks(args: argparse.Namespace, prog: str) -> None:
@@ -77,8 +86,9 @@ def _export_tasks(args: argparse.Namespace, prog: str) -> None:
     folders = args.resume_from_checkpoint
     if args.output_dir is None:
         raise ConfigError("several tasks go into a folder of their own; give --output_dir")
-    if args.check or args.with_states or args.with_examples:
-        flag = "--with_states" if args.with_states else f"--check {args.check}" if args.check else "--with_examples"
+    if args.check or args.with_states or args.with_examples or args.triton:
+        given = {"--with_states": args.with_states, "--with_examples": args.with_examples, "--triton": args.triton}
+        flag = f"--check {args.check}" if args.check else next(name for name, value in given.items() if value)
         raise ConfigError(f"{flag} is for a folder of one task; leave it out")
     if args.int8 and len(args.data_dir) != len(folders):
         raise ConfigError(
@@ -137,6 +147,9 @@ def build_parser(prog: str = "export.py") -> ArgumentParser:
     parser.add_argument("--no_fp16", action="store_true", help="leave out model_fp16.onnx")
     parser.add_argument("--with_states", action="store_true",
         help="give the graph an output more, by which infer.py --support_file adds labels from examples")  # fmt: skip
+    parser.add_argument("--triton", metavar="REPOSITORY",
+        help="also put the model into this model repository of a Triton server, as REPOSITORY/NAME")  # fmt: skip
+    parser.add_argument("--triton_name", default="prompt_kit", metavar="NAME", help="there (default: %(default)s)")
     parser.add_argument("--with_examples", action="store_true",
         help="put the texts of --data_dir's train.txt into the folder, for explanations to name the nearest of them; whoever "
         "gets the folder gets these texts (implies --with_states)")  # fmt: skip
