@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from prompt_kit.atomic import replace_folder
 from prompt_kit.data.lines import PathLike
@@ -78,6 +80,7 @@ def _card(config: EnsembleConfig) -> str:
     """What a person who is handed the folder needs to know."""
     total = sum(config.members.values())
     lines = [
+        *_front_matter(config),
         "# Text classifier",
         "",
         f"Sorts a text into one of {len(config.labels)} labels: {len(config.members)} models, the weighted mean of whose",
@@ -94,3 +97,23 @@ def _card(config: EnsembleConfig) -> str:
         *[f"- {name}: {value:.4f}" for name, value in config.metrics.items()],
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _front_matter(config: EnsembleConfig) -> list[str]:
+    """YAML between two lines of dashes, with the fields that Hugging Face reads. The values are JSON, which is YAML too."""
+    metrics = [
+        {"type": "f1" if name.endswith("f1") else "accuracy", "value": round(float(value), 4), "name": name}
+        for name, value in config.metrics.items()
+        if name.endswith(("accuracy", "f1"))
+    ]
+    splits = "dev.txt" if any(one["name"].startswith("eval_") for one in metrics) else "labelled texts"
+    result = {"task": {"type": "text-classification"}, "dataset": {"name": splits, "type": "text"}, "metrics": metrics}
+    content: dict[str, Any] = {
+        "language": ["zh"] if re.search("[\u3400-\u9fff]", "".join(config.labels)) else None,
+        "library_name": "prompt-kit",
+        "pipeline_tag": "text-classification",
+        "tags": ["text-classification", "few-shot", "prompt-learning", "ensemble", "onnx"],
+        "model-index": [{"name": "prompt-kit ensemble", "results": [result]}] if metrics else None,
+    }
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in content.items() if value is not None]
+    return ["---", *lines, "---", ""]
