@@ -201,8 +201,10 @@ def test_classifier_takes_lists_and_a_matrix(tiny_folder, data, tmp_path):
     classifier.save(tmp_path / "saved")
     loaded = PromptClassifier.load(tmp_path / "saved", device="cpu", verbose=False)
     np.testing.assert_array_equal(loaded.predict(texts), predicted)
-    answers = classifier.export(tmp_path / "export", fp16=False).predict(list(texts))
-    assert [set(one.label.split(",")) for one in answers] == [set(own) for own in names]
+
+    trained = classifier_of(tiny_folder, verbalizer="soft", num_train_epochs=1).fit(list(texts), lists)
+    answers = trained.export(tmp_path / "export", fp16=False).predict(list(texts))
+    assert [set(one.label.split(",")) for one in answers] == [set(own) for own in trained.predict_labels(texts)]
     assert isinstance(Predictor(tmp_path / "export", device="cpu").decision.threshold, float)
 
 

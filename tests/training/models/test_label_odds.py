@@ -12,7 +12,7 @@ from prompt_kit.data.dataset import Example
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.prompt.task import MULTI_LABEL, Task
 from prompt_kit.prompt.template import Template
-from prompt_kit.training.models.cosine_head import SCALE, WORD_EXAMPLES, unit
+from prompt_kit.training.models.cosine_head import SCALE, WORD_EXAMPLES, center_of, unit
 from prompt_kit.training.models.heads import ManualHead, SoftHead
 from prompt_kit.training.models.label_odds import (
     bias_for,
@@ -106,8 +106,9 @@ def test_the_head_starts_at_the_fitted_odds():
     features, targets = model.prompt_tokenizer.encode_many(SETS), targets_of(SETS)
     model.start_from_examples(features, targets)
     states = model.mask_states(features)
-    examples = unit(states - states.mean(axis=0))
-    directions, scale, bias = start_of_sets(model._word_directions()[0], examples, targets, examples[:0])
+    words, neutral = model._word_directions()
+    examples = unit(states - center_of(states, states[:0], neutral))
+    directions, scale, bias = start_of_sets(words, examples, targets, examples[:0])
     np.testing.assert_allclose(logits(model, SETS), scale * examples @ directions.T + bias, atol=1e-3)
 
 
