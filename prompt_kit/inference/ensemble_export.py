@@ -106,7 +106,7 @@ def _front_matter(config: EnsembleConfig) -> list[str]:
         for name, value in config.metrics.items()
         if name.endswith(("accuracy", "f1"))
     ]
-    splits = "dev.txt" if any(one["name"].startswith("eval_") for one in metrics) else "labelled texts"
+    splits = "dev.txt" if any(name.startswith("eval_") for name in config.metrics) else "labelled texts"
     result = {"task": {"type": "text-classification"}, "dataset": {"name": splits, "type": "text"}, "metrics": metrics}
     content: dict[str, Any] = {
         "language": ["zh"] if re.search("[\u3400-\u9fff]", "".join(config.labels)) else None,
