@@ -52,7 +52,7 @@ def main(argv=None):
             rows = np.array([places[id(one)] for one in drawn])
             own = np.array([ids[id(one)] for one in drawn])
             found = {name: scores(*read[name], rows, own, gold) for name in read}
-            pick = min(found, key=lambda name: (-found[name][1], found[name][2]))
+            pick = min(found, key=lambda name: (found[name][2], -found[name][1]))
             best = max(found, key=lambda name: found[name][0])
             right.append(pick == best)
             means.append([found[name][0] for name in read])

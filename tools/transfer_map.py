@@ -45,7 +45,7 @@ def table(pairs, examples):
         f"leave-one-out on {examples} examples, no training",
         f"{'source':40} {'accuracy':>9} {'loss':>7} {'fresh':>9} {'loss':>7} {'cosine':>7}",
     ]
-    for found, fresh in sorted(pairs, key=lambda pair: (-pair[0].accuracy, pair[0].loss)):
+    for found, fresh in sorted(pairs, key=lambda pair: (pair[0].loss, -pair[0].accuracy)):
         cosine = "" if found.cosine is None else f"{found.cosine:.3f}"
         rows.append(
             f"{found.source:40} {found.accuracy:9.4f} {found.loss:7.4f} {fresh.accuracy:9.4f} {fresh.loss:7.4f} {cosine:>7}"

@@ -43,10 +43,10 @@ class SourceScore:
 
 
 def pick(scores: Sequence[SourceScore]) -> SourceScore:
-    """The source of the highest accuracy, of several the one of the lowest loss."""
+    """The source of the lowest loss, which on few examples tells more than their accuracy; of several the most accurate."""
     if not scores:
         raise ConfigError("no source to pick from; name one or more")
-    return min(scores, key=lambda one: (-one.accuracy, one.loss))
+    return min(scores, key=lambda one: (one.loss, -one.accuracy))
 
 
 def target_model(source: PathLike, labels: Verbalizer, max_seq_length: int) -> PromptModel:

@@ -80,8 +80,8 @@ def test_cosine_of_mean_tokens(sources):
     assert far.cosine < near.cosine and fresh.cosine < 1
 
 
-def test_pick_goes_by_accuracy_then_by_loss():
-    worse, better, sure = SourceScore("a", 0.5, 0.1), SourceScore("b", 0.6, 2.0), SourceScore("c", 0.6, 1.0)
+def test_pick_goes_by_loss_then_by_accuracy():
+    worse, better, sure = SourceScore("a", 0.9, 2.0), SourceScore("b", 0.5, 1.0), SourceScore("c", 0.6, 1.0)
     assert pick([worse, better, sure]) is sure
     with pytest.raises(ConfigError, match="no source to pick from"):
         pick([])
@@ -106,6 +106,6 @@ def test_the_tool_prints_a_table_and_one_pick(sources, tiny_data, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "leave-one-out on 6 examples, no training"
     assert {line.split()[0] for line in lines[2:4]} == set(names)
-    accuracies = [float(line.split()[1]) for line in lines[2:4]]
-    assert accuracies == sorted(accuracies, reverse=True)
+    losses = [float(line.split()[2]) for line in lines[2:4]]
+    assert losses == sorted(losses)
     assert lines[4].startswith("pick: ") and len(lines) == 5
