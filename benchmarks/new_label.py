@@ -65,7 +65,7 @@ def added(words, counts, known, shots, seed, with_word):
             of = np.isin(of_word, labels)
             first, _ = word_directions(words[of], [counts[label] for label in labels])
             own = np.array([labels.index(label) for label in ids[rows]])
-            center = center_of(train[rows], train[:0])
+            center = center_of(train[rows], train[:0], train[:0])
             examples = unit(train[rows] - center)
             return center, combine(first, examples, own)
 

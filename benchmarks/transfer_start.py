@@ -69,7 +69,7 @@ def scores(words, train, test, rows, own, gold):
     from prompt_kit.training.models.cosine_head import center_of, combine, leave_one_out, unit
     from prompt_kit.training.models.transfer_map import leave_one_out_loss
 
-    center = center_of(train[rows], train[:0])
+    center = center_of(train[rows], train[:0], train[:0])
     examples = unit(train[rows] - center)
     found = unit(test - center) @ combine(words, examples, own).T
     return float((found.argmax(axis=1) == gold).mean()), *leave_one_out_loss(leave_one_out(words, examples, own), own)
