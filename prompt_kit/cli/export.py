@@ -123,8 +123,8 @@ def read_training_lines(folder: str, data_dir: str) -> list[Example]:
 
 def write_training_examples(folder: str, examples: list[Example]) -> str:
     """Put them into the exported folder; what to say of it."""
+    from prompt_kit.inference.carried_examples import EXAMPLES_FILE, write_examples
     from prompt_kit.inference.predictor import Predictor
-    from prompt_kit.inference.training_examples import EXAMPLES_FILE, write_examples
 
     predictor = Predictor(folder, device="cpu", precision="fp32", engine="onnxruntime")
     size = write_examples(folder, examples, predictor.states(examples))

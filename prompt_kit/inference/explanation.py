@@ -20,7 +20,7 @@ import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError
-from prompt_kit.inference.training_examples import Neighbour
+from prompt_kit.inference.carried_examples import Neighbour
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 
 Probabilities = Callable[[Sequence[Example]], np.ndarray]  # N examples -> [N, C]

@@ -23,6 +23,7 @@ from prompt_kit.data.lines import PathLike
 from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import BundleError, ConfigError, DataError, shown
 from prompt_kit.inference.bundle import bundle_folder
+from prompt_kit.inference.carried_examples import Neighbour, TrainingExamples, check_count, read_examples_file
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines.choice import ENGINES
 from prompt_kit.inference.ensemble import average, read_models
@@ -30,7 +31,6 @@ from prompt_kit.inference.explanation import Explanation, explain
 from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.inference.support import Support, SupportClassifier
 from prompt_kit.inference.task_model import TaskModel
-from prompt_kit.inference.training_examples import Neighbour, TrainingExamples, check_count, read_examples_file
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL
 from prompt_kit.prompt_config import TasksConfig

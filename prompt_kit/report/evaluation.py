@@ -11,9 +11,9 @@ import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import DataError
+from prompt_kit.inference.carried_examples import Neighbour
 from prompt_kit.inference.explanation import Explanation
 from prompt_kit.inference.prediction_table import text_of, wrong_sets
-from prompt_kit.inference.training_examples import Neighbour
 from prompt_kit.metrics import (
     BadCase,
     Bin,

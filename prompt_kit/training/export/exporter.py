@@ -24,8 +24,8 @@ from prompt_kit.data.lines import PathLike
 from prompt_kit.disk import check_space, writing_to
 from prompt_kit.errors import BundleError, CheckpointError, ConfigError
 from prompt_kit.inference.bundle import bundle_file, load_prompt_tokenizer, read_bundle
+from prompt_kit.inference.carried_examples import EXAMPLES_FILE
 from prompt_kit.inference.tasks import TASK_FILE
-from prompt_kit.inference.training_examples import EXAMPLES_FILE
 from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt_config import (

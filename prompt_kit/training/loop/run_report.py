@@ -11,8 +11,8 @@ import numpy as np
 
 from prompt_kit.data.dataset import Dataset, Example
 from prompt_kit.errors import DataError
+from prompt_kit.inference.carried_examples import Neighbour, TrainingExamples
 from prompt_kit.inference.explanation import explain
-from prompt_kit.inference.training_examples import Neighbour, TrainingExamples
 from prompt_kit.report.curves import read_curves
 from prompt_kit.report.evaluation import Case, Evaluation
 from prompt_kit.report.writer import write_report

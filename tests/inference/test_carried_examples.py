@@ -13,8 +13,8 @@ pytest.importorskip("onnxruntime")
 from prompt_kit.cli import main as command
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import BundleError, ConfigError, DataError
+from prompt_kit.inference.carried_examples import TrainingExamples, write_examples
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.inference.training_examples import TrainingExamples, write_examples
 
 TRAIN = [Example("球", "sports"), Example("车", "car"), Example("股", "finance"), Example("新\ud83d", "car")]
 
