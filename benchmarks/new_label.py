@@ -29,7 +29,7 @@ def main(argv=None):
 
     labels = Verbalizer.from_file(Path(args.data_dir) / "label.txt")
     data = read_dataset(args.data_dir, labels, ("train", "test"), optional=())
-    model = PromptModel.build(labels, args.prompt, args.model_name_or_path)
+    model = PromptModel.build(labels, args.prompt, args.model_name_or_path, max_seq_length=args.max_seq_length)
 
     def states(texts):
         return model.mask_states(model.encode_texts(texts))
@@ -104,6 +104,7 @@ def parse(argv):
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4], help="of the examples")
     parser.add_argument("--prompt", help="template (default: the first of the neutral ones)")
     parser.add_argument("--model_name_or_path", default="mini_zh")
+    parser.add_argument("--max_seq_length", type=int, default=128)
     return parser.parse_args(argv)
 
 

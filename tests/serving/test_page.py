@@ -44,7 +44,7 @@ def open_page(chromium, client):
         page.on("request", lambda request: None if f":{client.port}/" in request.url else seen.append(request.url))
         opened.append((context, seen))
         page.goto(f"http://127.0.0.1:{client.port}/")
-        page.wait_for_function("document.querySelectorAll('#model option').length === 2")
+        playwright.expect(page.locator("#model option")).to_have_count(2)
         return page
 
     yield open_it
@@ -79,7 +79,7 @@ def test_headlines_are_typed_and_answered_by_keyboard_alone(open_page):
     page.keyboard.press("ArrowDown")
     page.focus("#texts")
     page.keyboard.press("Control+Enter")
-    page.wait_for_function("document.querySelector('dt').textContent === 'two'")
+    playwright.expect(page.locator("dt").first).to_have_text("two")
     assert len(page.query_selector_all("li.text:first-child dt")) == 3
 
 
@@ -90,7 +90,7 @@ def test_refusals_and_empty_input_are_said(open_page):
     assert page.inner_text("#status") == "请先输入一条标题"
     page.fill("#texts", "\n".join("一二三四五六"))
     page.click("#go")
-    page.wait_for_function("document.querySelector('#status').textContent === '请求失败：一次提交的标题太多'")
+    playwright.expect(page.locator("#status")).to_have_text("请求失败：一次提交的标题太多")
     assert page.query_selector("li.text") is None
 
 

@@ -323,7 +323,7 @@ def test_mistakes_in_data(make, call, message):
         (dict(seed="x"), "seed must be a whole number from 0"),
         (dict(max_seq_length=4), "leaves no room"),
         (dict(device="gpu"), "--device gpu"),
-        (dict(device="abacus"), "device 'abacus'"),
+        (dict(device="abacus"), "--device abacus"),
         (dict(options={"soft_encodr": "mlp"}), "options: 'soft_encodr' is no flag of train.py; did you mean 'soft_encoder'"),
         (dict(options={"output_dir": "x"}), "options: 'output_dir' is for train.py, not for a classifier"),
         (dict(options={"seed": 3}), "options: 'seed' is a parameter of its own"),

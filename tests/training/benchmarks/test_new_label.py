@@ -24,6 +24,7 @@ def test_labels_that_are_far_apart_lose_nothing():
 
 def test_a_run_prints_a_row_a_seed_and_their_mean(tiny_folder, tiny_data, capsys):
     flags = ["--data_dir", str(tiny_data), "--model_name_or_path", str(tiny_folder), "--prompt", "新闻主题"]
+    flags += ["--max_seq_length", "32"]
     new_label.main([*flags, "--shots", "1", "--seeds", "0", "1"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" | ")[0] for line in lines[1:]] == [

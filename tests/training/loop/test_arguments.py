@@ -325,7 +325,6 @@ def test_betas(name, wrong):
         ("--bf16", ["--bf16 needs a GPU", "drop --bf16"]),
         ("--metric_for_best_model f1", ["--metric_for_best_model f1", "macro_f1"]),
         ("--soft_encoder gru", ["--soft_encoder gru", "lstm", "None"]),
-        ("--task_type regression", ["--task_type", "multi-class"]),
         ("--export_type torch", ["--export_type torch", "onnx"]),
         ("--optim adafactor", ["--optim adafactor", "adamw"]),
         ("--report_to carrier_pigeon", ["--report_to carrier_pigeon", "visualdl", "none"]),
@@ -356,7 +355,8 @@ def test_an_unknown_device():
 
 
 @pytest.mark.parametrize(
-    "command", ["--preset nonsense", "--verbalizer none_such", "--max_steps many", "--use_rdrop maybe"]
+    "command",
+    ["--preset nonsense", "--verbalizer none_such", "--max_steps many", "--use_rdrop maybe", "--task_type regression"],
 )
 def test_the_parser_refuses_in_one_line(command, capsys):
     with pytest.raises(SystemExit) as caught:
@@ -411,7 +411,7 @@ def test_what_a_printed_configuration_says_of_it_is_accepted():
     ("command", "said"),
     [
         ("--seed 99999999999999999999", "--seed must be below 4294967296"),
-        (f"--seed {'9' * 400}", "--seed must be a finite number, got 9999"),
+        (f"--seed {'9' * 400}", "--seed must be a finite number, got a number of many digits"),
         ("--max_steps 0", "--max_steps must be at least 1, or -1 for --num_train_epochs, got 0"),
         ("--max_steps -2", "--max_steps must be at least 1"),
         (f"--max_steps {10**12}", "--max_steps must be 2147483647 at most"),

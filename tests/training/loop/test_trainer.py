@@ -14,8 +14,8 @@ from runs import arguments, names, same, saved_weights, trainer, weights
 from tiny import EXAMPLES, HARD, LABELS, tiny_model
 
 from prompt_kit.errors import CheckpointError, ConfigError
+from prompt_kit.prompt import task as task_module
 from prompt_kit.training.loop import callbacks, resumable
-from prompt_kit.training.loop import trainer as trainer_module
 from prompt_kit.training.loop.checkpoint import last_checkpoint
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.prompt_model import PromptModel
@@ -48,9 +48,7 @@ def scripted(monkeypatch):
 
     def script(scores: Sequence[float]):
         coming = iter(scores)
-        monkeypatch.setattr(
-            trainer_module, "accuracy_and_f1", lambda *_: {"accuracy": next(coming, 0.0), "macro_f1": 0.0}
-        )
+        monkeypatch.setattr(task_module, "accuracy_and_f1", lambda *_: {"accuracy": next(coming, 0.0), "macro_f1": 0.0})
 
     return script
 
