@@ -77,6 +77,15 @@ def label_set_scores(predicted: np.ndarray, gold: np.ndarray) -> dict[str, float
     }
 
 
+def class_report(predicted: np.ndarray, gold: np.ndarray, labels: Sequence[str]) -> str:
+    """A table of precision, recall, F1 and support of each label."""
+    from sklearn.metrics import classification_report
+
+    return classification_report(
+        gold, predicted, labels=list(range(len(labels))), target_names=list(labels), digits=4, zero_division=0.0
+    )
+
+
 def class_scores(predicted: np.ndarray, gold: np.ndarray, num_labels: int) -> list[ClassScore]:
     """Precision, recall, F1 and support of each label, 0 where there is nothing to divide by."""
     from sklearn.metrics import precision_recall_fscore_support

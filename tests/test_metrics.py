@@ -48,6 +48,16 @@ def test_confusion_matrix_has_gold_in_rows_and_all_labels(metrics):
     assert matrix.tolist() == [[2, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
 
 
+def test_class_report_names_every_label_in_file_order(metrics):
+    rows = [line.split() for line in metrics.class_report(PREDICTED, GOLD, ["汽车", "10", "2", "none"]).splitlines()]
+    assert rows[2:6] == [
+        ["汽车", "0.5000", "0.6667", "0.5714", "3"],
+        ["10", "0.5000", "0.5000", "0.5000", "2"],
+        ["2", "0.0000", "0.0000", "0.0000", "1"],
+        ["none", "0.0000", "0.0000", "0.0000", "0"],
+    ]
+
+
 def test_bad_cases_are_the_wrong_ones_most_confident_first():
     probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.1, 0.9], [0.2, 0.8]])
     wrong = bad_cases(["a", "b", "c", "d"], probabilities, [0, 0, 0, 1], ["x", "y"])
