@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,11 @@ MOST_PROCESSES = 8  # each has a Paddle of its own, of a gigabyte
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before numpy and Paddle are imported: the processes share the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as a shell starts what runs behind it; a child would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
