@@ -176,6 +176,14 @@ def _check_self_training(given: dict[str, Any]) -> None:
             )
 
 
+def add_flags(parser: argparse.ArgumentParser, titles: dict[str, str], kind: type) -> None:
+    """A dataclass's fields as flags, in groups: `titles` by the `group` of a field's metadata."""
+    groups = {name: parser.add_argument_group(title) for name, title in titles.items()}
+    hints = typing.get_type_hints(kind)
+    for item in dataclasses.fields(kind):
+        add_flag(groups[item.metadata["group"]], item, hints[item.name])
+
+
 def add_flag(group, item: dataclasses.Field, hint) -> None:
     """One dataclass field as a flag; SUPPRESS as default, so that what is given can be told from what is not."""
     kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]

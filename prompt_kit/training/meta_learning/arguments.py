@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Optional
@@ -12,7 +10,7 @@ from typing import Optional
 from prompt_kit.cli.parser import ArgumentParser
 from prompt_kit.errors import ConfigError
 from prompt_kit.json_file import is_number
-from prompt_kit.training.loop.command_line import add_flag
+from prompt_kit.training.loop.command_line import add_flags
 from prompt_kit.training.loop.device import choose_device
 from prompt_kit.training.meta_learning.episodes import Size
 
@@ -120,10 +118,7 @@ def build_parser() -> ArgumentParser:
         description="Learn to learn from few examples, on many small tasks drawn from labelled folders.",
         epilog=_EXAMPLES,
     )
-    groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
-    hints = typing.get_type_hints(MetaArguments)
-    for item in dataclasses.fields(MetaArguments):
-        add_flag(groups[item.metadata["group"]], item, hints[item.name])
+    add_flags(parser, _GROUPS, MetaArguments)
     return parser
 
 

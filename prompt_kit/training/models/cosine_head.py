@@ -32,10 +32,8 @@ _CENTER_TEXTS = 60.0  # examples that unlabelled texts are worth, however many, 
 _CENTER_NEUTRAL = 16.0  # and that neutral texts are worth, where there is no unlabelled one
 _ROUNDS, _SHARPNESS = 10, 25.0  # of the soft k-means over unlabelled texts
 _EXAMPLE_TEXTS = 3.0  # unlabelled texts that an example is worth in the regression
-_RIDGE, _PRIOR = (
-    10.0,
-    0.5,
-)  # of the regression: its penalty, in texts, and the length of a direction that it starts from
+_RIDGE = 10.0  # of the regression: its penalty, in texts
+_PRIOR = 0.5  # and the length of the directions that it starts from
 
 
 class CosineHead(nn.Layer):

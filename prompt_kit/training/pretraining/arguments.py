@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import math
 import sys
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
@@ -16,7 +15,7 @@ from paddlenlp.trainer import TrainingArguments
 from prompt_kit.cli.parser import ArgumentParser
 from prompt_kit.errors import ConfigError
 from prompt_kit.training.loop.arguments import _flag
-from prompt_kit.training.loop.command_line import add_flag
+from prompt_kit.training.loop.command_line import add_flags
 from prompt_kit.training.loop.device import choose_device, not_joining
 from prompt_kit.training.loop.flag_rules import check_numbers, check_place, check_places, choose_reports
 from prompt_kit.training.pretraining.from_scratch import FAMILIES, Sizes
@@ -273,10 +272,7 @@ def build_parser() -> ArgumentParser:
         description="Go on training a masked language model on plain text.",
         epilog=_EXAMPLES,
     )
-    groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
-    hints = typing.get_type_hints(PretrainingArguments)
-    for item in dataclasses.fields(PretrainingArguments):
-        add_flag(groups[item.metadata["group"]], item, hints[item.name])
+    add_flags(parser, _GROUPS, PretrainingArguments)
     return parser
 
 
