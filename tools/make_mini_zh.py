@@ -368,7 +368,7 @@ def train(args: argparse.Namespace, tokenizer: Tokenizer, student: Student) -> N
             risen = (step + 1 - (waits if group["waits"] else 0)) / args.warmup_steps
             group["lr"] = args.learning_rate * min(1, max(0, risen)) * max(0.02, 1 - done)
         rows, random = batches[step - base], np.random.default_rng([args.seed, step])
-        batch = Batch(tokenizer, lines, rows, random, 0.18 if random.random() < 0.65 else 0.0)
+        batch = Batch(tokenizer, lines, rows, random, 0.18 if random.random() < args.hidden_share else 0.0)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bfloat16):
             found = losses(student, forward, projections, batch, torch.from_numpy(vectors[rows].astype("f4")))
         optimizer.zero_grad(set_to_none=True)
@@ -460,6 +460,12 @@ def main() -> None:
     add("--save_steps", type=int, default=250)
     add("--batch_tokens", type=int, default=4096)
     add("--learning_rate", type=float, default=5e-4)
+    add(
+        "--hidden_share",
+        type=float,
+        default=0.65,
+        help="of the batches, those in which words are hidden (default: 0.65)",
+    )
     add("--seed", type=int, default=0)
     add("--compile", action="store_true", help="torch.compile: a fifth faster, needs a C++ compiler")
     add(

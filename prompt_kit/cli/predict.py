@@ -77,7 +77,8 @@ def build_parser(prog: str = "infer.py") -> ArgumentParser:
     add_text_flag(parser, "label these texts")
     predict_table.add_flags(add)
     add("--support_file", metavar="PATH",
-        help="text<TAB>label a line: a few texts of each label to add to the model's; export with --with_states")  # fmt: skip
+        help="text<TAB>label or text<TAB>label==word a line: a few texts of each label to add to the model's; export with "
+        "--with_states")  # fmt: skip
     add("--only_support", action="store_true", help="the labels of --support_file alone, not the model's")
     add("--output_format", choices=FORMATS, default="label",
         help="label: the label alone, or several with commas between; tsv: text, label, probability; jsonl: a JSON object, "

@@ -203,8 +203,9 @@ class Predictor:
         """A Predictor on the same model that also has the labels of a support set; nothing is trained.
 
         Args:
-            support: a few texts of each new label: pairs of text and label, or Examples. A label is the mean direction of its
-                examples; a word that says what the label is about counts as one of them.
+            support: a few texts of each new label: pairs of text and label, or Examples. A label may be written `label==word`;
+                it is the mean direction of its examples and its words, which count as three. `label==word` alone, a string,
+                is a label without an example.
             only_support: the labels of the support set alone, whatever the model was trained for.
 
         Raises BundleError for a folder that was exported without states, ConfigError for an ensemble or a head whose logits

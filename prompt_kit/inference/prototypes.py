@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+WORD_EXAMPLES = 3.0  # examples that the words of a label are worth: see docs/methods.md for what it was chosen by
+# Cosine between two texts of one label. It only says how much shorter than that of many examples the mean of a few falls on
+# their label's texts; chosen by what added labels get and cost (docs/transfer.md).
+_WITHIN_LABEL = 0.3
+
 
 def prototypes(states: np.ndarray, labels: np.ndarray, num_labels: int) -> np.ndarray:
     """[C, D] of length 1: the mean direction of each label's examples.
@@ -20,3 +25,33 @@ def prototypes(states: np.ndarray, labels: np.ndarray, num_labels: int) -> np.nd
     sums = np.eye(num_labels, dtype=states.dtype)[labels].T @ states
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return sums / np.maximum(lengths, 1e-12)
+
+
+def word_prototypes(words: np.ndarray, labels: np.ndarray, num_labels: int) -> np.ndarray:
+    """[C, D] of length 1: the mean direction of each label's words, from the mean of all labels' words.
+
+    Words are no texts of the task: they have more in common with each other than with any text, and that is taken away.
+
+    Args:
+        words: [W, D] of length 1, read through the template as texts.
+        labels: [W] label ids below `num_labels`; each label has a word.
+    """
+    if num_labels < 2:
+        return prototypes(words, labels, num_labels)
+    of_label = np.eye(num_labels, dtype=words.dtype)[labels].T
+    center = (of_label @ words / of_label.sum(axis=1, keepdims=True)).mean(axis=0)
+    apart = words - center
+    return prototypes(apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12), labels, num_labels)
+
+
+def expected_gain(examples: np.ndarray) -> np.ndarray:
+    """By what a text's cosine to the mean of few examples of its label falls short of that to the mean of very many: [C] >= 1.
+
+    Of n examples of length 1, with the cosine r between any two, the mean has the expected cosine r sqrt(n / (1 + (n - 1) r)) to
+    another text of the label, and sqrt(r) for large n. A label of few examples that stands beside labels of many is multiplied
+    by the quotient; else it is found too rarely.
+
+    Args:
+        examples: [C] how many each label has, more than 0.
+    """
+    return np.sqrt((1 + (examples - 1) * _WITHIN_LABEL) / (examples * _WITHIN_LABEL))

@@ -78,7 +78,7 @@ class Verbalizer:
 
     @classmethod
     def _from_rows(cls, rows: Sequence[tuple[int, str]], name: str) -> Verbalizer:
-        parsed = [_parse(line, f"{name}:{number}") for number, line in rows]
+        parsed = [parse_label(line, f"{name}:{number}") for number, line in rows]
         labels, words = [label for label, _ in parsed], _words_of_paths(parsed)
         _check(labels, words, name, lambda index: f"{name}:{rows[index][0]}")
         return cls(tuple(labels), tuple(words))
@@ -190,8 +190,12 @@ class Verbalizer:
             seen[key] = c
 
 
-def _parse(line: str, where: str) -> tuple[str, tuple[str, ...]]:
-    """One line -> (label, words). A label without == is its own word."""
+def parse_label(line: str, where: str) -> tuple[str, tuple[str, ...]]:
+    """`label` or `label==word,word` -> (label, words). A label without == is its own word.
+
+    Raises:
+        VerbalizerError: it is neither; the message begins with `where`.
+    """
     line = line.strip()
     if not line:
         raise VerbalizerError(f"{where}: blank line, expected label or label==word; delete the blank line")

@@ -10,10 +10,10 @@ import pytest
 from toy_bundle import edit_config, write_toy_bundle, write_toy_bundle_with_states
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.errors import BundleError, ConfigError, DataError
+from prompt_kit.errors import BundleError, ConfigError, DataError, PromptKitError
 from prompt_kit.inference.bundle import read_bundle
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.inference.prototypes import prototypes
+from prompt_kit.inference.prototypes import WORD_EXAMPLES, expected_gain, prototypes, word_prototypes
 from prompt_kit.inference.support import DEFAULT_SCALE, read_support
 
 pytest.importorskip("onnxruntime")
@@ -50,8 +50,9 @@ def test_states_in_the_order_of_the_texts(predictor):
 
 def test_a_label_more_beside_the_models_own(predictor):
     (prediction,) = predictor.predict(["新新球"], top_k=4, support=[("新", "novel")])
-    # the state is (1, 0, 0, 2) / sqrt(5), so that the new logit is 10 x 2 / sqrt(5); the model's own logits are 2, 0, 0
-    powers = [math.exp(2), 1, 1, math.exp(20 / math.sqrt(5))]
+    # the state is (1, 0, 0, 2) / sqrt(5), so that the new logit is 10 x 2 / sqrt(5), times sqrt(1 / 0.3) for an example
+    # that stands beside labels of many; the model's own logits are 2, 0, 0
+    powers = [math.exp(2), 1, 1, math.exp(20 / math.sqrt(5) * math.sqrt(1 / 0.3))]
     assert [label for label, _ in prediction.top] == ["novel", "sports", "car", "finance"]
     assert [score for _, score in prediction.top] == pytest.approx(
         [p / sum(powers) for p in sorted(powers)[::-1]], 1e-5
@@ -63,6 +64,58 @@ def test_the_prototype_is_the_mean_of_the_examples(predictor):
     (prediction,) = predictor.predict(["新"], top_k=2, support=support, only_support=True)
     assert prediction.label == "a"
     assert prediction.score == pytest.approx(1 / (1 + math.exp(-10 * math.sqrt(0.5))), 1e-5)
+
+
+def test_the_words_of_a_label_count_as_examples(predictor):
+    """车 and 球 are the words: from their mean they point to (-1, 1, 0, 0) and back, and count as three examples."""
+    assert WORD_EXAMPLES == 3.0
+    support = [("新", "a==车"), ("新", "a"), ("股", "b==球")]
+    more = predictor.with_support(support, only_support=True)
+    assert more.labels == ("a", "b")
+    half = 3 * math.sqrt(0.5)
+    rows = np.array([[-half, half, 0, 2], [half, -half, 1, 0]])
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert more._support.prototypes == pytest.approx(rows, abs=1e-6)
+    assert more.predict(["车"])[0].label == "a" and more.predict(["球"])[0].label == "b"
+
+
+def test_a_label_of_words_alone_beside_the_models_own(predictor):
+    """Its word is centred on the words of the model's labels too: 新 less a quarter of 球队, 车, 股票 and 新."""
+    words = predictor.states(["球队", "车", "股票", "新"])
+    apart = words - words.mean(axis=0)
+    row = apart[3] / np.linalg.norm(apart[3])
+    more = predictor.with_support(["novel==新"])
+    assert more.labels == ("sports", "car", "finance", "novel")
+    assert more._support.prototypes == pytest.approx(row[None] * expected_gain(np.array([3.0]))[0], abs=1e-6)
+    assert more.predict(["新新球"])[0].label == "novel"
+
+
+def test_word_prototypes_by_hand():
+    """Two words of the first label and one of the second: the labels count alike, not the words."""
+    words = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], "float64")
+    center = np.array([0.25, 0.25, 0.5])
+    first = [one / np.linalg.norm(one) for one in (words - center)]
+    expected = np.stack([first[0] + first[1], first[2]])
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert word_prototypes(words, np.array([0, 0, 1]), 2) == pytest.approx(expected)
+    assert word_prototypes(words[:1], np.array([0]), 1) == pytest.approx(words[:1])
+
+
+def test_expected_gain_is_what_a_mean_of_few_falls_short_by():
+    """Against draws: vectors of length 1 with the cosine 0.3 between any two, to a further one of them."""
+    rng, size = np.random.default_rng(0), 2000
+    shared, own = (
+        np.linalg.qr(rng.standard_normal((size, 65)))[0].T[[0]],
+        np.linalg.qr(rng.standard_normal((size, 65)))[0].T,
+    )
+    own -= own @ shared.T @ shared
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    texts = math.sqrt(0.3) * shared + math.sqrt(0.7) * own
+    for count in (1, 4, 16, 64):
+        mean = texts[:count].mean(axis=0)
+        cosine = texts[64] @ mean / np.linalg.norm(mean)
+        assert expected_gain(np.array([count]))[0] == pytest.approx(math.sqrt(0.3) / cosine, rel=0.06)
+    assert expected_gain(np.array([1e9]))[0] == pytest.approx(1)
 
 
 def test_only_the_support_set_may_take_the_models_names(predictor):
@@ -122,10 +175,13 @@ def test_a_folder_without_states(tmp_path):
         ([Example("新")], "support 1: expected a text and its label"),
         ([("新", 3)], "support 1: expected a text and its label"),
         (["新"], "support 1: expected a text and its label"),
+        ([("新", "novel=="), ("新", "novel==")], "support 1: the label or one of its words is empty: 'novel=='"),
+        (["==新"], "support 1: the label or one of its words is empty"),
+        ([("新", "a==b==c")], "support 1: more than one '=='"),
     ],
 )
 def test_mistakes_in_the_support_set(predictor, support, told):
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(PromptKitError, match=told):
         predictor.predict(["新"], support=support)
 
 
@@ -142,8 +198,13 @@ def test_only_support_without_support(predictor):
 
 def test_read_support(tmp_path):
     path = tmp_path / "support.txt"
-    path.write_text("新\tnovel\n 球 队 \t 体育 \n", encoding="utf-8")
-    assert read_support(path) == [Example("新", "novel"), Example("球 队", "体育")]
+    path.write_text("新\tnovel\n 球 队 \t 体育 \n队\tnovel==新,队\n股==股 \n", encoding="utf-8")
+    assert read_support(path) == [
+        Example("新", "novel"),
+        Example("球 队", "体育"),
+        Example("队", "novel==新,队"),
+        "股==股",
+    ]
 
 
 @pytest.mark.parametrize("line", ["新", "新\t", "\tnovel", "新\t球\tnovel"])

@@ -23,11 +23,11 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
+from prompt_kit.inference.prototypes import WORD_EXAMPLES
 from prompt_kit.training.models.heads import HeadArrays
 
 SCALE = 12.0  # logits a cosine, where no example says better: a softmax over cosines themselves is never certain
 _SCALES = (2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
-WORD_EXAMPLES = 3.0  # examples that the words of a label are worth: see docs/methods.md for what it was chosen by
 _CENTER_TEXTS = 60.0  # examples that unlabelled texts are worth, however many, where the states' mean is looked for
 _CENTER_NEUTRAL = 16.0  # and that neutral texts are worth, where there is no unlabelled one
 _ROUNDS, _SHARPNESS = 10, 25.0  # of the soft k-means over unlabelled texts

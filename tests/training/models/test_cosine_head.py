@@ -218,7 +218,7 @@ def test_texts_without_labels_take_part_in_the_start():
     center = found.mean(axis=0)
     np.testing.assert_allclose(model.head.center.numpy(), center, atol=1e-5)
     expected = refit(*by_texts(words, unit(found - center)), np.empty((0, found.shape[1])), np.arange(0))
-    np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-4)
     before = model.head.weight.numpy().copy()
     model.start_from_examples(model.encode_texts(TEXTS), GOLD)
     examples = states(model, TEXTS)
@@ -226,7 +226,7 @@ def test_texts_without_labels_take_part_in_the_start():
     directions = combine(words, unit(examples - center), GOLD)
     start = by_texts(directions, unit(found - center), len(GOLD) / 3)
     expected = refit(*start, unit(examples - center), GOLD)
-    np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(model.head.weight.numpy(), expected, atol=1e-4)
     assert np.abs(before - expected).max() > 0.01
 
 
