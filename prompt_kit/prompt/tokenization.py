@@ -43,9 +43,12 @@ def _serial_in_child() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
-if "TOKENIZERS_PARALLELISM" not in os.environ:
+# To tokenizers any word but false, off, no, n, f and 0 is true. This one tells a process that is started by another of ours
+# whose value it inherits; "true" would be taken for the user's, and what it forks would hang.
+_UNTIL_FORK = "until-fork"
+
+if os.environ.setdefault("TOKENIZERS_PARALLELISM", _UNTIL_FORK) == _UNTIL_FORK:
     # Threads here, none in forked children, and no warning about it. A value set by the user is left alone.
-    os.environ["TOKENIZERS_PARALLELISM"] = "true"
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_serial_in_child)
 

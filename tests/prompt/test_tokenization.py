@@ -356,8 +356,9 @@ print(status, sorted(heavy), os.environ["TOKENIZERS_PARALLELISM"])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-@pytest.mark.parametrize("asked, used", [(None, "true"), ("false", "false")])
+@pytest.mark.parametrize("asked, used", [(None, "until-fork"), ("false", "false"), ("until-fork", "until-fork")])
 def test_forked_child_neither_hangs_nor_warns(root, asked, used):
+    """ "until-fork" is what a process that has prompt-kit leaves to those it starts."""
     environment = {key: value for key, value in os.environ.items() if key != "TOKENIZERS_PARALLELISM"}
     environment.update({} if asked is None else {"TOKENIZERS_PARALLELISM": asked}, PYTHONPATH=str(root))
     command = [sys.executable, "-W", "ignore", "-c", FORK]
