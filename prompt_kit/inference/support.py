@@ -100,7 +100,9 @@ def support_prototypes(states: np.ndarray, ids: np.ndarray, words: np.ndarray, b
     counts = np.bincount(ids, minlength=len(words)) + WORD_EXAMPLES * words.any(axis=1)
     sums = np.eye(len(words), dtype=states.dtype)[ids].T @ states + WORD_EXAMPLES * words
     found = prototypes(sums, np.arange(len(words)), len(words))
-    return (found * expected_gain(counts)[:, None] if beside else found).astype(states.dtype)
+    # the mean of one or two is so uncertain that its full gain would take more texts from the other labels than it finds
+    gain = expected_gain(np.maximum(counts, WORD_EXAMPLES))[:, None] if beside else 1.0
+    return (found * gain).astype(states.dtype)
 
 
 def _prototypes(model: OnnxModel, support: SupportSet, only: bool, batch_size: int) -> np.ndarray:

@@ -50,9 +50,9 @@ def test_states_in_the_order_of_the_texts(predictor):
 
 def test_a_label_more_beside_the_models_own(predictor):
     (prediction,) = predictor.predict(["新新球"], top_k=4, support=[("新", "novel")])
-    # the state is (1, 0, 0, 2) / sqrt(5), so that the new logit is 10 x 2 / sqrt(5), times sqrt(1 / 0.3) for an example
-    # that stands beside labels of many; the model's own logits are 2, 0, 0
-    powers = [math.exp(2), 1, 1, math.exp(20 / math.sqrt(5) * math.sqrt(1 / 0.3))]
+    # the state is (1, 0, 0, 2) / sqrt(5), so that the new logit is 10 x 2 / sqrt(5), times sqrt(1.6 / 0.9), the gain of
+    # three examples, for one that stands beside labels of many; the model's own logits are 2, 0, 0
+    powers = [math.exp(2), 1, 1, math.exp(20 / math.sqrt(5) * math.sqrt(1.6 / 0.9))]
     assert [label for label, _ in prediction.top] == ["novel", "sports", "car", "finance"]
     assert [score for _, score in prediction.top] == pytest.approx(
         [p / sum(powers) for p in sorted(powers)[::-1]], 1e-5
