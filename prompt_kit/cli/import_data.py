@@ -12,6 +12,7 @@ from prompt_kit.data.importers import fewclue
 from prompt_kit.data.importers.folder import check_folder, write_folder
 from prompt_kit.data.importers.importer import Settings, import_data, label_hint
 from prompt_kit.data.importers.split import parse_split
+from prompt_kit.prompt.task import MULTI_CLASS, MULTI_LABEL
 
 HELP = {
     "doccano": "doccano: .jsonl, .json, .csv, or the .zip as it is downloaded",
@@ -27,6 +28,7 @@ examples:
   prompt-kit import label-studio project-1.json --output_dir data/mine --split 0.7/0.3
   prompt-kit import csv reviews.csv --text_column 评论 --label_column 情感 --output_dir data/mine
   prompt-kit import excel reviews.xlsx --output_dir data/mine --label_file data/old/label.txt --overwrite
+  prompt-kit import doccano export.zip --output_dir data/elements --task_type multi-label
   prompt-kit import fewclue FewCLUE/datasets/tnews --output_dir data/fewclue_tnews
 """
 
@@ -80,6 +82,8 @@ def build_parser(prog: str = "prompt-kit import") -> ArgumentParser:
         add("--seed", type=int, default=0, metavar="N", help="which texts go where (default: 0)")
         add("--text_column", metavar="NAME", help="column or key of the texts, where it cannot be told")
         add("--label_column", metavar="NAME", help="column, key or question of the labels, where it cannot be told")
+        add("--task_type", choices=[MULTI_CLASS, MULTI_LABEL], default=MULTI_CLASS,
+            help="multi-label: a text keeps every label that most of its annotators gave it (default: %(default)s)")  # fmt: skip
         add("--label_file", metavar="PATH", help="a label.txt to keep: its words, its order, and no other label")
         if name != "excel":
             add("--encoding", metavar="NAME", help="instead of telling UTF-8, UTF-16 and GB18030 apart by the bytes")

@@ -13,6 +13,7 @@ import pytest
 
 from prompt_kit.cli import main as command
 from prompt_kit.data.dataset import Example, read_dataset
+from prompt_kit.data.line_format import LineFormat
 from prompt_kit.errors import ConfigError, DataError, PromptKitError
 from prompt_kit.prompt.verbalizer import Verbalizer
 
@@ -178,3 +179,57 @@ def test_as_a_program_without_paddle(root, tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: t.csv:4: 1 columns, but the first line has 2" in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_several_labels_of_a_row_become_several_labels_of_a_line(tmp_path):
+    source = tmp_path / "table.csv"
+    rows = ["甲,体育", '乙,"体育,娱乐"', "丙,娱乐，财经", "丁,财经", "戊,", '己,"体育, 体育"']
+    source.write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    run("csv", source, "--output_dir", tmp_path / "out", "--split", "1", "--task_type", "multi-label")
+    out = tmp_path / "out"
+    assert (out / "label.txt").read_text(encoding="utf-8").split() == ["体育", "娱乐", "财经"]
+    data = read_dataset(
+        out,
+        Verbalizer.from_file(out / "label.txt"),
+        optional=("train", "dev", "test", "data"),
+        line_format=LineFormat(several=True),
+    )
+    assert data.train == [
+        Example("甲", ("体育",)),
+        Example("乙", ("体育", "娱乐")),
+        Example("丙", ("娱乐", "财经")),
+        Example("丁", ("财经",)),
+        Example("己", ("体育",)),
+    ]
+    assert data.unlabelled == ["戊"]
+
+
+def test_several_labels_each_have_their_share_of_the_files(tmp_path):
+    source = tmp_path / "all.jsonl"
+    tasks = [
+        {"text": f"标题{number}", "label": ["体育"] + ["娱乐"] * (number % 2) + ["财经"] * (number % 10 == 0)}
+        for number in range(100)
+    ]
+    source.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in tasks), encoding="utf-8")
+    run("doccano", source, "--output_dir", tmp_path / "out", "--task_type", "multi-label")
+    lines = {
+        name: (tmp_path / "out" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        for name in ("train", "dev", "test")
+    }
+    assert {name: sum("财经" in line for line in found) for name, found in lines.items()} == {
+        "train": 8,
+        "dev": 1,
+        "test": 1,
+    }
+    assert {name: sum("娱乐" in line for line in found) for name, found in lines.items()} == {
+        "train": 40,
+        "dev": 5,
+        "test": 5,
+    }
+
+
+def test_a_label_with_a_comma_is_no_label_of_several(tmp_path):
+    source = tmp_path / "all.jsonl"
+    source.write_text(json.dumps({"text": "甲", "label": ["体育,娱乐", "财经"]}, ensure_ascii=False), encoding="utf-8")
+    told = message(tmp_path, "doccano", source, "--output_dir", tmp_path / "out", "--task_type", "multi-label")
+    assert told == f"{source}:1: label '体育,娱乐' holds a comma, which separates the labels of a text; rename it"

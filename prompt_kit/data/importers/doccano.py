@@ -15,6 +15,7 @@ text counts as a vote. Ids become names by the label list that doccano exports (
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
@@ -49,7 +50,7 @@ def read_doccano(
                 f"{where}: expected the text as a string, got {found!r}; is this a text classification project?"
             )
         labels = _value(task, where, label_column, _LABEL_KEYS, "label", optional=True)
-        yield Record(where, found, tuple(_votes(labels, where, label_names)))
+        yield Record(where, found, tuple(_votes(labels, where, label_names)), answers=_annotators(labels))
 
 
 def read_label_names(source: Source) -> dict[int, str]:
@@ -94,6 +95,15 @@ def _value(
         f"{where}: no {what}: expected the key {' or '.join(map(repr, (asked,) if asked else keys[:2]))}, got "
         f"{listed(list(task))}; give --{what}_column"
     )
+
+
+def _annotators(labels: Any) -> int:
+    """How many labelled a task: the users of its annotations, or where they are not told as many as gave it the same label."""
+    if not isinstance(labels, list):
+        return 1
+    users = {str(one.get("user")) for one in labels if isinstance(one, dict)}
+    same = Counter(str(one) for one in labels if not isinstance(one, dict))
+    return max(1, len(users), *same.values())
 
 
 def _votes(labels: Any, where: str, names: Optional[Mapping[int, str]]) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
 from prompt_kit.data.importers.doccano import SUFFIXES as DOCCANO_SUFFIXES
@@ -16,8 +17,10 @@ from prompt_kit.data.importers.records import Record
 from prompt_kit.data.importers.sources import decode, open_sources
 from prompt_kit.data.importers.split import NAMES, stratified
 from prompt_kit.data.importers.votes import Decided, decide
+from prompt_kit.data.line_format import has_comma, label_text, labels_of, split_labels
 from prompt_kit.data.lines import read_lines
 from prompt_kit.errors import ConfigError, DataError, VerbalizerError
+from prompt_kit.prompt.task import MULTI_CLASS, MULTI_LABEL
 from prompt_kit.prompt.verbalizer import Verbalizer
 
 FORMATS = ("doccano", "label-studio", "csv", "excel")
@@ -37,6 +40,7 @@ class Settings:
     label_file   a label.txt to keep: its order, its words, and no label beyond it; None makes one from the labels found
     label_names  id -> name, for doccano's exports of ids
     delimiter, quotes, has_header, sheet  are of tables (CSV, Excel)
+    task_type    MULTI_CLASS, or MULTI_LABEL: several of a text, which in a table's cell have commas between
     """
 
     text_column: Optional[str] = None
@@ -50,6 +54,7 @@ class Settings:
     quotes: bool = True
     has_header: bool = True
     sheet: Optional[str] = None
+    task_type: str = MULTI_CLASS
 
 
 @dataclass
@@ -69,7 +74,11 @@ def import_data(kind: str, paths: Sequence[str], settings: Settings) -> Imported
         raise ConfigError(f"unknown format {kind!r}, expected one of {', '.join(FORMATS)}")
     notes: list[str] = []
     first: dict[str, str] = {}  # label -> where it was met, for messages
-    decided = decide(_remembered(_records(kind, paths, settings, notes), first))
+    several = settings.task_type == MULTI_LABEL
+    records = _records(kind, paths, settings, notes)
+    if several and kind in ("csv", "excel"):
+        records = (replace(one, votes=split_labels(",".join(one.votes))) for one in records)
+    decided = decide(_remembered(records, first), several)
     notes += decided.counts.notes()
     if not decided.examples:
         raise DataError(
@@ -118,7 +127,7 @@ def _remembered(records: Iterator[Record], first: dict[str, str]) -> Iterator[Re
 
 def _label_lines(decided: Decided, label_file: Optional[str], first: Mapping[str, str]) -> list[str]:
     """The lines of label.txt: those of `label_file`, or the labels in the order in which their texts come."""
-    found = list(dict.fromkeys(str(example.label) for example in decided.examples))
+    found = list(dict.fromkeys(label for example in decided.examples for label in labels_of(example.label)))
 
     def where(label: str) -> str:
         return first.get(" ".join(label.split()), "label")
@@ -132,6 +141,10 @@ def _label_lines(decided: Decided, label_file: Optional[str], first: Mapping[str
                 )
         return [line for _, line in read_lines(label_file)]
     for label in found:
+        if has_comma(label) and any(not isinstance(example.label, str) for example in decided.examples):
+            raise DataError(
+                f"{where(label)}: label {label!r} holds a comma, which separates the labels of a text; rename it"
+            )
         if "==" in label:
             raise DataError(f"{where(label)}: label {label!r} holds '==', which label.txt puts before words; rename it")
     try:
@@ -143,11 +156,16 @@ def _label_lines(decided: Decided, label_file: Optional[str], first: Mapping[str
 
 def _divided(decided: Decided, settings: Settings, notes: list[str]) -> dict[str, list[str]]:
     examples = decided.examples
-    parts = stratified([str(example.label) for example in examples], settings.shares, settings.seed)
+    counts = Counter(label for example in examples for label in labels_of(example.label))
+    # of several labels the rarest decides: so each label has its share of the files, as far as that goes
+    strata = [min(labels_of(example.label), key=lambda label: (counts[label], label)) for example in examples]
+    parts = stratified(strata, settings.shares, settings.seed)
     files = {}
     for name, share, places in zip(NAMES, settings.shares, parts):
         if places:
-            files[f"{name}.txt"] = [f"{examples[place].text_a}\t{examples[place].label}" for place in places]
+            files[f"{name}.txt"] = [
+                f"{examples[place].text_a}\t{label_text(examples[place].label)}" for place in places
+            ]
         elif share:
             notes.append(f"no {name}.txt: {share:.3g} of {len(examples)} texts is none")
     if decided.unlabelled:

@@ -51,8 +51,9 @@ def _read_tasks(
         text = _text(where, data if isinstance(data, dict) else {}, text_column)
         kept = [one for one in given if not (one.get("was_cancelled") or one.get("skipped"))]
         truth = [one for one in kept if one.get("ground_truth")]
-        votes = [vote for one in truth or kept for vote in _choices(where, one, label_column)]
-        yield Record(where, text, tuple(votes), skipped=bool(given) and not kept)
+        chosen = [tuple(_choices(where, one, label_column)) for one in truth or kept]
+        votes = tuple(vote for one in chosen for vote in one)
+        yield Record(where, text, votes, skipped=bool(given) and not kept, answers=len(chosen))
 
 
 def _answers(where: str, task: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -16,14 +16,16 @@ class Record:
 
     where    file:line, for messages
     text     as it stands in the source
-    votes    a label from each annotator; empty when nobody labelled it
+    votes    the labels of each annotator; empty when nobody labelled it
     skipped  an annotator refused the task, and none labelled it
+    answers  annotators who labelled it
     """
 
     where: str
     text: str
     votes: tuple[str, ...] = ()
     skipped: bool = False
+    answers: int = 1
 
 
 def clean(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Records -> one label a text: the majority's. What was merged, decided and left out is counted."""
+"""Records -> the label or labels of each text: the majority's. What was merged, decided and left out is counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Counts:
 
     repeated: int = 0  # the same text again: its votes are added, so that it stands once and not in train and test
     outvoted: int = 0  # annotators disagreed, and more of them chose one label than any other
-    tied: int = 0  # as many chose another label: left out
+    tied: int = 0  # as many chose another label, or of several labels none has a majority: left out
     skipped: int = 0  # the tool says that its annotators skipped it: left out
     empty: int = 0  # nothing to see in it: left out
     spaces: int = 0  # tabs and line breaks in it became spaces
@@ -44,11 +44,15 @@ class Decided:
     counts: Counts = field(default_factory=Counts)
 
 
-def decide(records: Iterable[Record]) -> Decided:
-    """Merge records of the same text and take the label that most votes name; a tie for the most decides nothing."""
+def decide(records: Iterable[Record], several: bool = False) -> Decided:
+    """Merge records of the same text and take the label that most votes name; a tie for the most decides nothing.
+
+    With `several` a text has every label that more than half of its annotators gave it.
+    """
     decided = Decided()
     counts = decided.counts
     votes: dict[str, Counter] = {}
+    answers: Counter = Counter()
     skipped: set[str] = set()
     for record in records:
         text = clean(record.text)
@@ -59,6 +63,7 @@ def decide(records: Iterable[Record]) -> Decided:
         counts.repeated += text in votes
         ballot = votes.setdefault(text, Counter())
         ballot.update(label for label in map(clean, record.votes) if label)
+        answers[text] += record.answers if record.votes else 0
         if record.skipped:
             skipped.add(text)
     for text, ballot in votes.items():
@@ -68,6 +73,12 @@ def decide(records: Iterable[Record]) -> Decided:
                 counts.skipped += 1
             else:
                 decided.unlabelled.append(text)
+        elif several:
+            chosen = tuple(label for label, count in ballot.items() if 2 * count > answers[text])
+            counts.outvoted += 0 < len(chosen) < len(ballot)
+            counts.tied += not chosen
+            if chosen:
+                decided.examples.append(Example(text, chosen))
         elif len(best) == 2 and best[0][1] == best[1][1]:
             counts.tied += 1
         else:

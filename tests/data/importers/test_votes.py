@@ -38,3 +38,29 @@ def test_half_an_emoji_becomes_a_character_that_can_be_written():
 
 def test_nothing_happened():
     assert decide([Record("f:1", "甲", ("体育",))]).counts.notes() == []
+
+
+def test_several_labels_of_a_text_are_those_of_most_of_its_annotators():
+    decided = decide(
+        [
+            Record("f:1", "甲", ("体育", "娱乐")),
+            Record("f:2", "乙", ("体育", "娱乐")),
+            Record("f:3", "乙", ("体育",)),
+            Record("f:4", "乙", ("财经", "体育")),
+            Record("f:5", "丙", ("体育", "体育", "娱乐"), answers=2),
+            Record("f:6", "丁", ("体育",)),
+            Record("f:7", "丁", ("娱乐",)),  # half of them is not most of them
+            Record("f:8", "戊"),
+            Record("f:9", "己"),  # not yet labelled, and then by one
+            Record("f:10", "己", ("财经",)),
+        ],
+        several=True,
+    )
+    assert decided.examples == [
+        Example("甲", ("体育", "娱乐")),
+        Example("乙", ("体育",)),
+        Example("丙", ("体育",)),
+        Example("己", ("财经",)),
+    ]
+    assert decided.unlabelled == ["戊"]
+    assert decided.counts == Counts(repeated=4, outvoted=2, tied=1)
