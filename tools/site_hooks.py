@@ -21,6 +21,7 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
+    "SECURITY_zh.md": "security_zh.md",
     "data/tnews/README.md": "tnews.md",
     "prompt_kit/models/mini_zh/README.md": "mini_zh.md",
 }
@@ -54,11 +55,12 @@ def with_site_links(markdown: str, source: str) -> str:
 
 
 def with_twin(markdown: str, name: str, pages: set[str]) -> str:
-    """A page of the site with a line behind its title that leads to its twin in the other language, if it has one."""
+    """A page of the site with a line behind its title that leads to its twin in the other language, if it
+    has one and no link to it yet."""
     chinese = name.endswith("_zh.md")
     twin = name.replace("_zh.md", ".md") if chinese else name.replace(".md", "_zh.md")
     title, _, rest = markdown.partition("\n")
-    if twin not in pages or name in (OUTSIDE[ENGLISH], OUTSIDE[CHINESE]):  # the READMEs have such a line
+    if twin not in pages or f"]({twin})" in markdown or name in (OUTSIDE[ENGLISH], OUTSIDE[CHINESE]):
         return markdown
     return f"{title}\n\n[{'English' if chinese else '中文'}]({twin})\n{rest}"
 
@@ -66,12 +68,13 @@ def with_twin(markdown: str, name: str, pages: set[str]) -> str:
 def on_config(config: Any) -> Any:
     """Set the navigation."""
     english, chinese = ((ROOT / name).read_text("utf-8") for name in (ENGLISH, CHINESE))
-    more = [{"changelog": "changelog.md"}, {"contributing": "contributing.md"}, {"security": "security.md"}]
+    more = [{"changelog": "changelog.md"}, {"contributing": "contributing.md"}]
+    security = [{"security": "security.md"}, {"安全": "security_zh.md"}]
     models = [{"mini_zh": "mini_zh.md"}, {"data/tnews": "tnews.md"}]
     config.nav = [
         {"English": navigation(english, "prompt-kit", "index.md")},
         {"中文": navigation(chinese, "prompt-kit", "index_zh.md")},
-        {"project": [*more, *models]},
+        {"project": [*more, *security, *models]},
     ]
     return config
 

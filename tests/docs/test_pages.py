@@ -1,4 +1,4 @@
-"""README and docs/: each page has a Chinese twin that is in step with it, links lead somewhere, README stays short."""
+"""README, SECURITY and docs/: each page has a Chinese twin that is in step with it, links lead somewhere, README stays short."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ENGLISH = sorted(path for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")] if not path.stem.endswith("_zh"))
-CHINESE = sorted([ROOT / "README_zh.md", *(ROOT / "docs").glob("*_zh.md")])
-OTHERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "data/tnews/README.md")]
+BESIDE = [ROOT / "README.md", ROOT / "SECURITY.md"]
+ENGLISH = sorted(path for path in [*BESIDE, *(ROOT / "docs").glob("*.md")] if not path.stem.endswith("_zh"))
+CHINESE = sorted([ROOT / "README_zh.md", ROOT / "SECURITY_zh.md", *(ROOT / "docs").glob("*_zh.md")])
+OTHERS = [ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "data/tnews/README.md")]
 CJK = "[\u4e00-\u9fff]"
 
 

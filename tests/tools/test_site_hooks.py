@@ -25,6 +25,7 @@ def hooks():
         ("README_zh.md", "[English](README.md)", "[English](index.md)"),
         ("docs/training.md", "[here](templates.md#calibration)", "[here](templates.md#calibration)"),
         ("docs/install.md", "[SECURITY.md](../SECURITY.md)", "[SECURITY.md](security.md)"),
+        ("docs/install_zh.md", "[安全](../SECURITY_zh.md)", "[安全](security_zh.md)"),
         ("docs/install.md", "pins in [setup.py](../setup.py).", "pins in setup.py."),
         ("docs/install.md", "[page](https://www.paddlepaddle.org.cn/install/quick)", None),
         ("docs/install.md", "[GPU](#gpu)", None),
@@ -45,6 +46,8 @@ def test_a_page_names_its_twin(hooks):
     pages = {"a.md", "a_zh.md", "b.md", "index.md", "index_zh.md"}
     assert hooks.with_twin("# A\n\nText", "a.md", pages) == "# A\n\n[中文](a_zh.md)\n\nText"
     assert hooks.with_twin("# 甲\n\n文", "a_zh.md", pages) == "# 甲\n\n[English](a.md)\n\n文"
+    linked = "# A\n\n[中文](a_zh.md)\n\nText"
+    assert hooks.with_twin(linked, "a.md", pages) == linked
     for name in ("b.md", "index.md", "index_zh.md"):
         assert hooks.with_twin("# B\n\nText", name, pages) == "# B\n\nText"
 
@@ -56,7 +59,9 @@ def test_the_site_builds_strictly_and_fetches_nothing(root, tmp_path):
     built = subprocess.run(command, cwd=root, env={**os.environ, **nowhere}, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     pages = list((tmp_path / "site").glob("*.html"))
-    assert {"index.html", "index_zh.html", "faq.html", "faq_zh.html"} <= {page.name for page in pages}
+    assert {"index.html", "index_zh.html", "faq.html", "faq_zh.html", "security_zh.html"} <= {
+        page.name for page in pages
+    }
     for page in pages:
         text = page.read_text("utf-8")
         loaded = re.findall(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(https?:[^"]*)"', text)
