@@ -151,8 +151,8 @@ def build_parser(prog: str = "export.py") -> ArgumentParser:
         help="also put the model into this model repository of a Triton server, as REPOSITORY/NAME")  # fmt: skip
     parser.add_argument("--triton_name", default="prompt_kit", metavar="NAME", help="there (default: %(default)s)")
     parser.add_argument("--with_examples", action="store_true",
-        help="put the texts of --data_dir's train.txt into the folder, for explanations to name the nearest of them; whoever "
-        "gets the folder gets these texts (implies --with_states)")  # fmt: skip
+        help="put the texts of --data_dir's train.txt into the folder, for explanations and infer.py --nearest to name the "
+        "nearest of them; whoever gets the folder gets these texts (implies --with_states)")  # fmt: skip
     parser.add_argument("--int8", action="store_true",
         help="also write model_int8.onnx, for CPUs: faster, and refused if it changes more than 1 %% of the labels")  # fmt: skip
     parser.add_argument("--data_dir", metavar="FOLDER", nargs="+",

@@ -48,6 +48,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "infer.py") -> None:
         predict_table.run(args, load)
         return
     check_input(args)
+    check_nearest(args.nearest, args.output_format)
     output = open_output(args)
     if args.model_name_or_path:
         note(args.prog, "--model_name_or_path is not needed: the exported folder has its own tokenizer and vocabulary")
@@ -88,6 +89,9 @@ def build_parser(prog: str = "infer.py") -> ArgumentParser:
         help="go on in --output_file behind the lines that are there; give the same input, from its start")  # fmt: skip
     add("--overwrite", action="store_true", help="start again though --output_file is there")
     add("--top_k", type=int, default=1, metavar="K", help="the K best labels; needs tsv or jsonl (default: 1)")
+    add("--nearest", type=int, default=0, metavar="N",
+        help="name the N training texts nearest to each, where export.py --with_examples put them in; needs jsonl "
+        "(default: %(default)s)")  # fmt: skip
     add("--batch_size", type=int, default=32, metavar="N",
         help="texts at a time; 1 answers each line as it comes (default: %(default)s)")  # fmt: skip
     add("--use_fp16", action="store_true", help="the same as --precision fp16")
@@ -184,7 +188,7 @@ def predict(
         )
     window = window_size(args.batch_size)
     skipped = max(done - 1, 0) // window * window
-    predictions = predictor.predict_stream(islice(texts, skipped, None), args.batch_size, top_k)
+    predictions = predictor.predict_stream(islice(texts, skipped, None), args.batch_size, top_k, args.nearest)
     again = list(islice(predictions, done - skipped))
     if len(again) < done - skipped:
         raise DataError(f"{args.output_file} has {done} lines, more than the input: it is the output of another one")
@@ -192,7 +196,7 @@ def predict(
     if again and _without_numbers(show(again[-1])) != _without_numbers(last):
         raise DataError(
             f"{args.output_file}:{done}: not what this run writes for text {done}; --resume needs the input, the model, "
-            "--output_format and --top_k that the file was begun with (or --overwrite to start again)"
+            "--output_format, --top_k and --nearest that the file was begun with (or --overwrite to start again)"
         )
     return predictions
 
@@ -232,6 +236,14 @@ def print_line(line: str, at_once: bool) -> None:
 def check_support(args: argparse.Namespace) -> None:
     if args.only_support and args.support_file is None:
         raise ConfigError("--only_support needs --support_file, the examples to classify by; add it")
+
+
+def check_nearest(nearest: int, output_format: str) -> None:
+    """Refuse training texts in lines that have no place for them."""
+    from prompt_kit.inference.carried_examples import check_count
+
+    if check_count(nearest) and output_format != "jsonl":
+        raise ConfigError(f"--nearest {nearest} has no place in {output_format} lines; add --output_format jsonl")
 
 
 def load(args: argparse.Namespace) -> Predictor:

@@ -57,7 +57,7 @@ def _jsonl(prediction: Prediction) -> str:
     record: dict[str, Any] = {**_fields(prediction), "label": prediction.label, "score": round(prediction.score, 6)}
     if len(prediction.top) > 1:
         record["top"] = [{"label": label, "score": round(probability, 6)} for label, probability in prediction.top]
-    return json.dumps(record, ensure_ascii=False)
+    return json.dumps({**record, **_nearest(prediction)}, ensure_ascii=False)
 
 
 def _jsonl_of_several(prediction: Prediction) -> str:
@@ -65,8 +65,18 @@ def _jsonl_of_several(prediction: Prediction) -> str:
         **_fields(prediction),
         "labels": [label for label, _ in prediction.labels],
         "scores": {label: round(probability, 6) for label, probability in prediction.top},
+        **_nearest(prediction),
     }
     return json.dumps(record, ensure_ascii=False)
+
+
+def neighbours(prediction: Prediction) -> list[dict[str, Any]]:
+    """The nearest training examples as they stand in a JSON object."""
+    return [{"text": one.text, "label": one.label, "cosine": round(one.similarity, 6)} for one in prediction.nearest]
+
+
+def _nearest(prediction: Prediction) -> dict[str, Any]:
+    return {"nearest": neighbours(prediction)} if prediction.nearest else {}
 
 
 def _fields(prediction: Prediction) -> dict[str, str]:

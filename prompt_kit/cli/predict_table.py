@@ -8,13 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from prompt_kit.cli.predict_lines import labels_to_show
+from prompt_kit.cli.predict_lines import labels_to_show, neighbours
 from prompt_kit.errors import ConfigError
 
 if TYPE_CHECKING:
     from prompt_kit.inference.predictor import Prediction, Predictor
 
-LABEL, SCORE, TOP = "predicted_label", "predicted_score", "predicted_top"
+LABEL, SCORE, TOP, NEAREST = "predicted_label", "predicted_score", "predicted_top", "predicted_nearest"
 
 
 def add_flags(add: Callable[..., Any]) -> None:
@@ -30,6 +30,7 @@ def add_flags(add: Callable[..., Any]) -> None:
 def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor]) -> None:
     """Label the rows of --input_file; write --output_file whole, or print the table."""
     from prompt_kit.atomic import replace_file
+    from prompt_kit.inference.carried_examples import check_count
     from prompt_kit.inference.table_file import check_new_columns, format_of, read_table_file, write_rows
 
     check(args)
@@ -43,11 +44,15 @@ def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor
     table = read_table_file(
         args.input_file, args.text_column, args.encoding, args.text_pair_column, predictor.reads_pairs
     )
-    new = new_columns(asked or shown_format(args, table.format), args.top_k)
+    format_ = asked or shown_format(args, table.format)
+    if check_count(args.nearest) and format_ != "jsonl":
+        raise ConfigError(
+            f"--nearest {args.nearest} has no place in a {format_} table; write JSON lines: --output_file NAME.jsonl"
+        )
+    new = new_columns(format_, args.top_k, args.nearest)
     check_new_columns(table, new, args.input_file)
     texts = table.texts()  # all of them, so that a mistake in the last row costs no time
-    predictions = predictor.predict_stream(texts, args.batch_size, args.top_k)
-    format_ = asked or shown_format(args, table.format)
+    predictions = predictor.predict_stream(texts, args.batch_size, args.top_k, args.nearest)
     rows = labelled((row for _, row in table.rows), predictions, format_, predictor.decision.several)
     header = (*table.header, *new)
     if args.output_file is None:
@@ -85,10 +90,11 @@ def shown_format(args: argparse.Namespace, read: str) -> str:
     return args.output_format if args.output_format in ("tsv", "jsonl") else read
 
 
-def new_columns(format_: str, top_k: int) -> list[str]:
-    """predicted_label and predicted_score, with a number from the second best on; in JSON lines the best in one list."""
+def new_columns(format_: str, top_k: int, nearest: int = 0) -> list[str]:
+    """predicted_label and predicted_score, with a number from the second best on; in JSON lines the best in one list, and
+    the nearest training texts in another."""
     if format_ == "jsonl":
-        return [LABEL, SCORE, *([TOP] if top_k > 1 else [])]
+        return [LABEL, SCORE, *([TOP] if top_k > 1 else []), *([NEAREST] if nearest else [])]
     ranks = ["", *(f"_{rank}" for rank in range(2, top_k + 1))]
     return [name + rank for rank in ranks for name in (LABEL, SCORE)]
 
@@ -98,7 +104,9 @@ def labelled(
 ) -> Iterator[dict[str, Any]]:
     """Each row with what was predicted for it behind its own columns."""
     for row, prediction in zip(rows, predictions):
-        yield {**row, **(added_of_several(prediction, format_) if several else added(prediction.top, format_))}
+        new = added_of_several(prediction, format_) if several else added(prediction.top, format_)
+        near = {NEAREST: neighbours(prediction)} if prediction.nearest else {}
+        yield {**row, **new, **near}
 
 
 def added_of_several(prediction: Prediction, format_: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -25,6 +26,7 @@ from prompt_kit.errors import BundleError, ConfigError, DataError
 from prompt_kit.inference.prediction_table import text_of
 
 EXAMPLES_FILE = "examples.npz"
+_ROWS = 64  # texts that are compared with all examples at a time, so that memory is bounded
 _AGAIN = "export it again with --with_examples --data_dir FOLDER"
 
 
@@ -55,13 +57,22 @@ class TrainingExamples:
 
         states: [B, D] of the texts.
         """
+        center, known = self._directions
+        found = []
+        for start in range(0, len(states), _ROWS):
+            cosines = unit(states[start : start + _ROWS] - center) @ known.T
+            best = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+            found += [
+                tuple(Neighbour(self.texts[place], self.labels[place], float(row[place])) for place in places)
+                for row, places in zip(cosines, best)
+            ]
+        return found
+
+    @cached_property
+    def _directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """The examples' mean [D], and the directions [N, D] in which they lie from it."""
         center = self.states.mean(axis=0)
-        cosines = unit(states - center) @ unit(self.states - center).T
-        best = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-        return [
-            tuple(Neighbour(self.texts[place], self.labels[place], float(row[place])) for place in places)
-            for row, places in zip(cosines, best)
-        ]
+        return center, unit(self.states - center)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -55,6 +55,7 @@ class Prediction:
     top     the most probable labels with their probabilities, best first, whether or not they are answered
     labels  the labels that are answered, each with its probability, in the order of label.txt
     text_b  of two texts the second
+    nearest the training examples nearest to the text, where they were asked for
     """
 
     text: str
@@ -63,6 +64,7 @@ class Prediction:
     top: tuple[tuple[str, float], ...]
     labels: tuple[tuple[str, float], ...] = ()
     text_b: Optional[str] = None
+    nearest: tuple[Neighbour, ...] = ()
 
 
 class Predictor:
@@ -183,21 +185,24 @@ class Predictor:
         support: Optional[Support] = None,
         only_support: bool = False,
         task: Optional[str] = None,
+        nearest: int = 0,
     ) -> list[Prediction]:
         """Predictions in the order of the texts; an Example for a template that reads text_b too.
 
         With `support`, as the Predictor that `with_support` gives; with `task`, of a folder of several, as that of `for_task`.
-        Raises DataError, which names the place from 1, for an empty text and for what is no text.
+        With `nearest`, each has so many of the training examples that are nearest to its text (see `nearest`).
+        Raises DataError, which names the place from 1, for an empty text and for what is no text, and BundleError where
+        `nearest` is above 0 and the folder carries no training examples.
         """
         if isinstance(texts, str):
             raise ConfigError("predict takes a list of texts; for one text write predict([text])")
         if task is not None:
-            return self.for_task(task).predict(texts, batch_size, top_k, support, only_support)
+            return self.for_task(task).predict(texts, batch_size, top_k, support, only_support, nearest=nearest)
         if support is not None:
-            return self.with_support(support, only_support).predict(texts, batch_size, top_k)
+            return self.with_support(support, only_support).predict(texts, batch_size, top_k, nearest=nearest)
         if only_support:
             raise ConfigError("only_support needs support, the examples to classify by; give them, or leave it out")
-        return list(self.predict_stream(texts, batch_size, top_k))
+        return list(self.predict_stream(texts, batch_size, top_k, nearest))
 
     def with_support(self, support: Support, only_support: bool = False) -> Predictor:
         """A Predictor on the same model that also has the labels of a support set; nothing is trained.
@@ -235,7 +240,7 @@ class Predictor:
         return self._only_model().states(examples, _batch_size(batch_size))
 
     def predict_stream(
-        self, texts: Iterable[Union[str, Example]], batch_size: int = 32, top_k: int = 1
+        self, texts: Iterable[Union[str, Example]], batch_size: int = 32, top_k: int = 1, nearest: int = 0
     ) -> Iterator[Prediction]:
         """Predictions one by one, in the order of the texts, in bounded memory however many there are.
 
@@ -249,37 +254,42 @@ class Predictor:
             raise ConfigError(f"expected texts, such as a list of strings, got {type(texts).__name__}")
         if top_k > len(self.labels):
             raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")
-        return self._stream(iter(texts), batch_size, top_k)
+        if check_count(nearest):
+            self._carried()
+        return self._stream(iter(texts), batch_size, top_k, nearest)
 
-    def _stream(self, texts: Iterator[Union[str, Example]], batch_size: int, top_k: int) -> Iterator[Prediction]:
+    def _stream(
+        self, texts: Iterator[Union[str, Example]], batch_size: int, top_k: int, nearest: int
+    ) -> Iterator[Prediction]:
         window, done, problem = window_size(batch_size), 0, None
         while problem is None:
             examples, problem = _read(texts, window, done)
             if not examples and problem is None:
                 return
             try:
-                answers = self._answers(examples, batch_size, top_k)
+                answers = self._answers(examples, batch_size, top_k, nearest)
             except DataError:  # a text that the template refuses, such as one that it may not cut
                 accepted, problem = self._accepted(examples, done)
-                answers = self._answers(examples[:accepted], batch_size, top_k)
+                answers = self._answers(examples[:accepted], batch_size, top_k, nearest)
             yield from answers
             done += len(examples)
         raise problem
 
-    def _answers(self, examples: Sequence[Example], batch_size: int, top_k: int) -> list[Prediction]:
+    def _answers(self, examples: Sequence[Example], batch_size: int, top_k: int, nearest: int) -> list[Prediction]:
         if not examples:
             return []
         probabilities = self.probabilities(examples, batch_size)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
         chosen = self.decision.chosen(probabilities)
+        near = self.nearest(examples, nearest, batch_size) if nearest else [()] * len(examples)
         answers = []
-        for example, row, columns, there in zip(examples, probabilities, best, chosen):
+        for example, row, columns, there, neighbours in zip(examples, probabilities, best, chosen, near):
             top, labels = (
                 tuple((self.labels[column], float(row[column])) for column in places)
                 for places in (columns, np.flatnonzero(there))
             )
             label = ",".join(name for name, _ in labels)
-            answers.append(Prediction(example.text_a, label, top[0][1], top, labels, example.text_b))
+            answers.append(Prediction(example.text_a, label, top[0][1], top, labels, example.text_b, neighbours))
         return answers
 
     def _accepted(self, examples: Sequence[Example], done: int) -> tuple[int, DataError]:
@@ -317,12 +327,14 @@ class Predictor:
 
         Raises BundleError for a folder that was exported without them.
         """
-        known = self.training_examples
-        if known is None:
+        return self._carried().nearest(self.states(texts, batch_size), check_count(count))
+
+    def _carried(self) -> TrainingExamples:
+        if self.training_examples is None:
             raise BundleError(
                 f"{self.folder} carries no training examples; export it again with --with_examples --data_dir FOLDER"
             )
-        return known.nearest(self.states(texts, batch_size), check_count(count))
+        return self.training_examples
 
     def explain(
         self,

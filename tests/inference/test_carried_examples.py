@@ -11,6 +11,7 @@ from toy_bundle import write_toy_bundle, write_toy_bundle_with_states
 pytest.importorskip("onnxruntime")
 
 from prompt_kit.cli import main as command
+from prompt_kit.cli import predict
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import BundleError, ConfigError, DataError
 from prompt_kit.inference.carried_examples import TrainingExamples, write_examples
@@ -59,11 +60,59 @@ def test_on_the_command_line(predictor, capsys):
     assert [one["text"] for one in near][0] == "球" and len(near) == 2
 
 
+def test_predictions_have_them_where_they_are_asked_for(predictor):
+    """Of every text what `nearest` says of it, also where texts of several lengths and batches are sorted."""
+    texts = ["球球球", "车", "股股", "新车球"] * 40
+    found = predictor.predict(texts, batch_size=3, nearest=2)
+    assert [one.nearest for one in found] == predictor.nearest(texts, 2)
+    assert [one.nearest[0].text for one in found[:3]] == ["球", "车", "股"]
+    plain = predictor.predict(texts, batch_size=3)
+    assert {one.nearest for one in plain} == {()}
+    assert [(one.label, one.top) for one in plain] == [(one.label, one.top) for one in found]
+    support = predictor.predict(["车"], support=[("球", "ball")], nearest=1)
+    assert support[0].nearest[0].text == "车"
+    with pytest.raises(ConfigError, match="nearest must be a whole number of 0 or more"):
+        predictor.predict_stream(texts, nearest=True)
+
+
+def test_json_lines_have_them(predictor, capsys):
+    flags = ["predict", "--model_path_prefix", str(predictor.folder), "--device", "cpu", "--text", "球", "车"]
+    command.main([*flags, "--output_format", "jsonl"])
+    plain = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    command.main([*flags, "--output_format", "jsonl", "--nearest", "2"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    near = [row.pop("nearest") for row in rows]
+    assert rows == plain and [list(one) for one in near[0]] == [["text", "label", "cosine"]] * 2
+    assert [(one[0]["text"], one[0]["label"]) for one in near] == [("球", "sports"), ("车", "car")]
+    assert near[0][0]["cosine"] == pytest.approx(1, abs=1e-2) and near[0][1]["cosine"] < near[0][0]["cosine"]
+    for format_ in ("label", "tsv"):
+        with pytest.raises(
+            ConfigError, match=f"--nearest 2 has no place in {format_} lines; add --output_format jsonl"
+        ):
+            predict.main([*flags[1:], "--output_format", format_, "--nearest", "2"])
+
+
+def test_tables_of_json_lines_have_them(predictor, tmp_path, capsys):
+    (tmp_path / "in.csv").write_text("text,n\n球,1\n", encoding="utf-8")
+    flags = ["--model_path_prefix", str(predictor.folder), "--device", "cpu", "--input_file", str(tmp_path / "in.csv")]
+    predict.main([*flags, "--output_file", str(tmp_path / "out.jsonl"), "--nearest", "1"])
+    (row,) = map(json.loads, (tmp_path / "out.jsonl").read_text("utf-8").splitlines())
+    assert list(row) == ["text", "n", "predicted_label", "predicted_score", "predicted_nearest"]
+    assert row["predicted_nearest"][0]["text"] == "球"
+    with pytest.raises(ConfigError, match="--nearest 1 has no place in a csv table"):
+        predict.main([*flags, "--nearest", "1"])
+    (tmp_path / "in.jsonl").write_text('{"text": "球", "predicted_nearest": 1}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="has a column 'predicted_nearest' already"):
+        predict.main([*flags[:-1], str(tmp_path / "in.jsonl"), "--nearest", "1"])
+
+
 def test_a_folder_without(tmp_path):
     bare = Predictor(write_toy_bundle_with_states(tmp_path / "export"), device="cpu", num_threads=1)
     assert bare.training_examples is None and bare.explain(["球"])[0].nearest == ()
     with pytest.raises(BundleError, match="carries no training examples; export it again with --with_examples"):
         bare.nearest(["球"])
+    with pytest.raises(BundleError, match="carries no training examples"):
+        bare.predict_stream(["球"], nearest=1)
     stateless = Predictor(write_toy_bundle(tmp_path / "other"), device="cpu", num_threads=1)
     assert stateless.training_examples is None
 
