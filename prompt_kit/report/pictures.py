@@ -148,15 +148,13 @@ def _style(axes: Any, colors: _Colors) -> None:
 
 
 def _reliability(evaluation: Evaluation, figure: Any, colors: _Colors, words: Wording) -> None:
-    """Bars of the share right by probability, with the number of texts on them, and the diagonal they should touch."""
+    """Bars of the share right by probability, the number of texts above each, and the diagonal they should touch."""
     axes = figure.add_subplot()
     bins = [one for one in evaluation.bins if one.texts]
     for one in bins:
         axes.bar((one.low + one.high) / 2, one.right, one.high - one.low, color=colors.first, edgecolor=colors.line)
-        axes.text(
-            (one.low + one.high) / 2, min(one.right, 1.0) + 0.02, str(one.texts), ha="center", va="bottom", size=8,
-            color=colors.ink,
-        )  # fmt: skip
+        # in a row above the bars, where the diagonal crosses none of them
+        axes.text((one.low + one.high) / 2, 1.03, str(one.texts), ha="center", va="bottom", size=8, color=colors.ink)
     axes.plot([0, 1], [0, 1], color=colors.second, linestyle="--", linewidth=1.6)
     axes.set(xlim=(0, 1), ylim=(0, 1.12), xlabel=words("probability"), ylabel=words("share_right"))
     ticks = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -201,7 +199,7 @@ def _confusion(evaluation: Evaluation, named: bool, figure: Any, colors: _Colors
         axes.set_yticks(places, names, fontsize=8)
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                shade = "#ffffff" if shares[row, column] > 0.5 else colors.ink
+                shade = "#ffffff" if shares[row, column] > 0.65 else colors.ink
                 axes.text(column, row, str(count), ha="center", va="center", color=shade, size=8)
     axes.set(xlabel=words("predicted"), ylabel=words("gold"))
     axes.tick_params(colors=colors.ink, length=0)

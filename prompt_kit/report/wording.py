@@ -31,8 +31,9 @@ _WORDS = {
     "threshold": ("Threshold", "阈值"),
     "answers": ("Labels of texts", "文本与标签的组合数"),
     "calibration_note_of_sets": (
-        "Of the labels that the model gives 80 %, 80 % should be there: bars on the dashed line. Mean distance: {ece}.",
-        "模型给出 80% 概率的标签，应有 80% 确实存在，即柱顶落在虚线上。平均偏差：{ece}。",
+        "Of the labels that the model gives 80 %, 80 % should be there: bars on the dashed line. Mean distance: {ece}. "
+        "Above the bars: how many of them.",
+        "模型给出 80% 概率的标签，应有 80% 确实存在，即柱顶落在虚线上。平均偏差：{ece}。柱上方为组合数。",
     ),
     "ece": ("Expected calibration error", "期望校准误差（ECE）"),
     "wrong": ("Wrong", "答错"),
@@ -64,8 +65,9 @@ _WORDS = {
     "of": ("{count} of {texts}", "{texts} 条中 {count} 条"),
     "taken_for": ("{gold} taken for {predicted}", "{gold} 被预测为 {predicted}"),
     "calibration_note": (
-        "Where the model says 80 %, 80 % should be right: bars on the dashed line. Mean distance: {ece}.",
-        "模型给出 80% 的概率时，应有 80% 答对，即柱顶落在虚线上。平均偏差：{ece}。",
+        "Where the model says 80 %, 80 % should be right: bars on the dashed line. Mean distance: {ece}. "
+        "Above the bars: how many texts.",
+        "模型给出 80% 的概率时，应有 80% 答对，即柱顶落在虚线上。平均偏差：{ece}。柱上方为文本数。",
     ),
     "as_table": ("The same as a table", "以表格查看"),
     "probability": ("Probability", "概率"),
@@ -87,7 +89,6 @@ _WORDS = {
     ),
     "speaks": ("Speak for it", "支持该预测的字"),
     "colon": (": ", "："),
-    "comma": (", ", "、"),
     "nearest": ("Nearest training texts", "最相近的训练文本"),
     "is": ("is", "正确"),
     "taken": ("predicted", "预测"),
@@ -102,7 +103,6 @@ _WORDS = {
         "table of labels above says which is which.",
         "本机没有能显示全部类别名称的字体，PNG 图片中以编号代替类别名称，编号见上方的类别表。",
     ),
-    "number": ("No.", "编号"),
     "skip": ("To the wrong cases", "跳到错误样例"),
 }
 
