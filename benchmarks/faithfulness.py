@@ -3,7 +3,8 @@
 
 Every text of a file is explained by leaving out its characters with an exported folder (Predictor.explain), and where
 --resume_from_checkpoint names the training folder that it was made from, by integrated gradients too. Then two questions are
-asked of the k characters that speak for the label most, and of k drawn at random with each seed:
+asked of the k characters that speak for the label most by each method, and of k drawn at random with each seed, always of the
+same texts and by the exported folder:
 
     taken away  how often the label is another one without them (comprehensiveness)
     alone       how often the label is the same by them alone (sufficiency)
@@ -37,6 +38,7 @@ from prompt_kit.inference.predictor import Predictor  # noqa: E402
 from prompt_kit.metrics import wilson_interval  # noqa: E402
 
 QUESTIONS = ("taken away", "alone")
+LEFT_OUT, GRADIENTS = "leave-one-out", "integrated gradients"
 
 
 def main(argv=None):
@@ -47,23 +49,21 @@ def main(argv=None):
     found = predictor.explain(texts)
     seconds = time.perf_counter() - start
     whole = [one for one in found if not one.is_cut]
-    others = {}
+    methods = {LEFT_OUT: whole}
     if args.resume_from_checkpoint:
-        others["integrated gradients"] = by_gradients(args.resume_from_checkpoint, [one.text for one in whole])
+        methods[GRADIENTS] = by_gradients(args.resume_from_checkpoint, [one.text for one in whole])
     print(
         f"{len(found)} texts explained in {seconds:.1f} s, {sum(len(one.effects) for one in found) / len(found):.1f} "
         f"characters each; {len(found) - len(whole)} are cut and left out",
         flush=True,
     )
-    rows = [measure(predictor, whole, k, args.seeds) for k in args.k]
-    print(table(rows))
-    found_by = {"leave-one-out": rows}
-    for name, explanations in others.items():
-        found_by[name] = [measure(predictor, explanations, k, args.seeds) for k in args.k]
-        print(f"\n{name}:\n{table(found_by[name])}")
+    if GRADIENTS in methods:
+        alike = sum(one.label == other.label for one, other in zip(whole, methods[GRADIENTS]))
+        print(f"{alike} of {len(whole)} texts have the same label in both folders", flush=True)
+    rows = [measure(predictor, methods, k, args.seeds) for k in args.k]
+    print(f"\n{table(rows)}\n\n{seeds_table(rows)}")
     if args.output:
-        report = {"machine": machine(), "arguments": vars(args), "seconds": seconds, "rows": rows,
-                  "methods": found_by}  # fmt: skip
+        report = {"machine": machine(), "arguments": vars(args), "seconds": seconds, "rows": rows}
         Path(args.output).write_text(json.dumps(report, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
@@ -101,13 +101,20 @@ def by_gradients(folder: str, texts: Sequence[str]) -> list[Explanation]:
     return found
 
 
-def measure(predictor: Predictor, explanations: Sequence[Explanation], k: int, seeds: Sequence[int]) -> dict:
-    """Shares of both questions for k characters: by the explanation, and by chance with each seed."""
-    usable = [one for one in explanations if len(one.effects) > k]
-    if not usable:
+def measure(predictor: Predictor, methods: dict[str, list[Explanation]], k: int, seeds: Sequence[int]) -> dict:
+    """How often each question is answered yes for k characters: by each method, and by chance with each seed.
+
+    methods: name -> explanations of the same texts, in the same order.
+    """
+    whole = next(iter(methods.values()))
+    places = [place for place, one in enumerate(whole) if len(one.effects) > k]
+    if not places:
         raise ConfigError(f"--k {k}: no text has more characters")
-    named = [sorted(one.effects, key=lambda effect: -effect.log_odds)[:k] for one in usable]
-    row = {"k": k, "texts": len(usable), "named": counts(predictor, usable, named), "random": []}
+    usable = [whole[place] for place in places]
+    row: dict = {"k": k, "texts": len(usable), "named": {}, "random": []}
+    for name, explanations in methods.items():
+        named = [sorted(explanations[place].effects, key=lambda one: -one.log_odds)[:k] for place in places]
+        row["named"][name] = counts(predictor, usable, named)
     for seed in seeds:
         draw = random.Random(seed)
         drawn = [draw.sample(one.effects, k) for one in usable]
@@ -140,20 +147,34 @@ def _place(effect: CharacterEffect) -> int:
 
 
 def table(rows: Sequence[dict]) -> str:
-    """Markdown: shares with the 95 % interval for the explanation, and the mean and range over the seeds for chance."""
+    """Markdown: shares with the 95 % interval for each method, and the mean and range over the seeds for chance."""
     lines = [
-        "| k | texts | label changes without: named | random | label stays by these alone: named | random |",
-        "|---|---|---|---|---|---|",
+        "| k | texts | characters | label changes without them | label stays by them alone |",
+        "|---|---|---|---|---|",
     ]
     for row in rows:
-        cells = [str(row["k"]), str(row["texts"])]
+        total = row["texts"]
+        for name, found in row["named"].items():
+            cells = []
+            for question in QUESTIONS:
+                low, high = wilson_interval(found[question], total)
+                cells.append(f"{found[question] / total:.1%} ({low:.1%} to {high:.1%})")
+            lines.append(f"| {row['k']} | {total} | {name} | {' | '.join(cells)} |")
+        cells = []
         for question in QUESTIONS:
-            count, total = row["named"][question], row["texts"]
-            low, high = wilson_interval(count, total)
             shares = [one[question] / total for one in row["random"]]
-            cells.append(f"{count / total:.1%} ({low:.1%} to {high:.1%})")
             cells.append(f"{sum(shares) / len(shares):.1%} ({min(shares):.1%} to {max(shares):.1%})")
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {row['k']} | {total} | random | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def seeds_table(rows: Sequence[dict]) -> str:
+    """Markdown: what the characters that each seed draws do, changes / stays."""
+    seeds = [one["seed"] for one in rows[0]["random"]]
+    lines = ["| k | " + " | ".join(f"seed {seed}" for seed in seeds) + " |", "|---" * (len(seeds) + 1) + "|"]
+    for row in rows:
+        cells = [" / ".join(f"{one[question] / row['texts']:.1%}" for question in QUESTIONS) for one in row["random"]]
+        lines.append(f"| {row['k']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
