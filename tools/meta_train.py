@@ -14,13 +14,13 @@ def main(argv=None):
     from prompt_kit.training.meta_learning.arguments import parse_arguments
 
     args = parse_arguments(argv)
-    session.check_output_folder(args)
-    meta = session.Session(args)
-    before = meta.evaluate()
-    loss = meta.train()
-    after = meta.evaluate()
-    session.report(before, after)
-    meta.finish(loss, before, after)
+    with session.output_folder(args):
+        meta = session.Session(args)
+        before = meta.evaluate()
+        loss = meta.train()
+        after = meta.evaluate()
+        session.report(before, after)
+        meta.finish(loss, before, after)
 
 
 def parse(argv):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from paddlenlp.trainer import set_seed
 
 from prompt_kit.atomic import replace_file
 from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.locks import own_folder
 from prompt_kit.prompt.prompt_tokenizer import Features
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.loop.device import use_device
@@ -45,23 +47,25 @@ Learner = Union[PrototypeLearner, FirstOrderMAML, Reptile]
 Accuracies = dict[str, list[float]]
 
 
-def check_output_folder(args: MetaArguments) -> None:
-    """Set up logging, and refuse to write over something else."""
+@contextlib.contextmanager
+def output_folder(args: MetaArguments) -> Iterator[None]:
+    """The folder of a run, inside this context: checked before anything is loaded, and no other process works in it.
+
+    Sets up logging too. Raises ConfigError where the run would write over something else, or another process is at work.
+    """
     logging.basicConfig(format="%(message)s")
     logging.getLogger("prompt_kit").setLevel(logging.INFO)
     set_verbosity(False)
     folder = Path(args.output_dir)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--output_dir {folder} is a file; expected a folder, or a name that is free")
-    if (
-        folder.is_dir()
-        and any(folder.iterdir())
-        and not (args.overwrite_output_dir and (folder / RESULTS_FILE).is_file())
-    ):
-        raise ConfigError(
-            f"--output_dir {folder} holds something already ({folder.absolute()}); choose another folder, or with a run of this "
-            "program in it --overwrite_output_dir"
-        )
+    with own_folder(args.output_dir):
+        if any(folder.iterdir()) and not (args.overwrite_output_dir and (folder / RESULTS_FILE).is_file()):
+            raise ConfigError(
+                f"--output_dir {folder} holds something already ({folder.absolute()}); choose another folder, or with a run of "
+                "this program in it --overwrite_output_dir"
+            )
+        yield
 
 
 class Session:
@@ -104,8 +108,7 @@ class Session:
         if self.args.algorithm == "prototype":
             self._start_head()
         folder = Path(self.args.output_dir)
-        if folder.is_dir():
-            clear(folder)
+        clear(folder)
         self.model.save_pretrained(folder)
         results = {
             "arguments": {**asdict(self.args), "eval_shots": list(self.args.eval_shots)},

@@ -7,11 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+from other_process import owner_of
 
 from prompt_kit.cli import train as train_cli
 from prompt_kit.errors import ConfigError, DataError
 from prompt_kit.inference.predictor import Predictor
+from prompt_kit.locks import Lock, own_folder, try_lock
 from prompt_kit.training.export.exporter import export_checkpoint
+from prompt_kit.training.meta_learning import session
 from prompt_kit.training.meta_learning.session import compare
 
 PATH = Path(__file__).resolve().parents[3] / "tools" / "meta_train.py"
@@ -124,6 +127,29 @@ def test_what_is_there_is_not_written_over(tool, tiny_folder, tiny_data, tmp_pat
     with pytest.raises(ConfigError, match="is a file"):
         tool.main(flags(tiny_folder, tiny_data, tmp_path / "mine"))
     assert (tmp_path / "mine").read_text(encoding="utf-8") == "x"
+
+
+def test_no_two_runs_in_one_folder(tool, tiny_data, tmp_path):
+    folder = tmp_path / "out"
+    with owner_of(folder):
+        with pytest.raises(ConfigError, match=r"--output_dir .*out: another process is writing into .*out"):
+            tool.main(flags("never looked at", tiny_data, folder, "--overwrite_output_dir"))
+        assert not list(folder.iterdir())
+
+
+def test_the_folder_is_its_own_until_the_result_is_written(tool, tiny_folder, tiny_data, tmp_path, monkeypatch):
+    folder, seen = tmp_path / "out", []
+    finish = session.Session.finish
+
+    def finish_and_look(self, *results):
+        finish(self, *results)
+        seen.append(try_lock(folder))
+
+    monkeypatch.setattr(session.Session, "finish", finish_and_look)
+    tool.main(flags(tiny_folder, tiny_data, folder))
+    assert seen == [Lock.TAKEN]
+    with own_folder(folder):  # and it is free afterwards
+        pass
 
 
 def test_too_few_examples_are_told_before_a_model_is_loaded(tool, tiny_data, tmp_path):
