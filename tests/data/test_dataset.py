@@ -43,16 +43,6 @@ def test_a_tab_separates_text_from_label(tmp_path):
     assert read_examples(path, LABELS) == [Example("一 二", "news_car"), Example("三", "news_edu")]
 
 
-@pytest.mark.parametrize(
-    ("line", "columns"),
-    [("房间有霉味\tnews_edu\tnews_car", "'房间有霉味', 'news_edu', 'news_car'"), ("1\t房间有霉味\tnews_car", "'1', ")],
-)
-def test_a_third_column_is_an_error_that_names_them(tmp_path, line, columns):
-    path = write(tmp_path / "train.txt", f"一\tnews_car\n{line}\n")
-    found = message(read_examples, path, LABELS)
-    assert found.startswith(f"{path}:2: 3 columns ({columns}") and "expected two, text<TAB>label" in found
-
-
 def test_line_ends_of_old_macs_are_an_error(tmp_path):
     """Read as one line, eight examples would become one."""
     path = write(tmp_path / "train.txt", "一\tnews_car\r二\tnews_edu\r")
@@ -75,49 +65,9 @@ def test_without_labels_to_expect_every_tab_is_text(tmp_path):
     assert read_examples(write(tmp_path / "a.txt", "一\tnews_car\n"), None) == [Example("一\tnews_car")]
 
 
-def test_unknown_label_names_the_near_one(tmp_path):
-    path = write(tmp_path / "train.txt", "一\tnews_car\n二\tnews_huose\n")
-    assert message(read_examples, path, LABELS) == (
-        f"{path}:2: unknown label 'news_huose'; did you mean 'news_house'? "
-        "expected one of the 3 labels of label.txt: news_car, news_house, news_edu"
-    )
-
-
-def test_unknown_label_with_nothing_near(tmp_path):
-    path = write(tmp_path / "train.txt", "一\t体育\n")
-    assert message(read_examples, path, LABELS, require_labels=True).startswith(
-        f"{path}:1: unknown label '体育'; expected one of the 3 labels"
-    )
-
-
 def test_a_file_with_a_tab_on_every_line_is_taken_for_labelled(tmp_path):
     path = write(tmp_path / "test.txt", "一\tcar\n二\thouse\n")
     assert message(read_examples, path, LABELS).startswith(f"{path}:1: unknown label 'car'")
-
-
-def test_a_long_list_of_labels_is_cut(tmp_path):
-    labels = [f"c{number}" for number in range(100)]
-    found = message(read_examples, write(tmp_path / "a.txt", "一\tx\n"), labels)
-    assert "of the 100 labels" in found and found.endswith("c18, c19 and 80 more")
-
-
-def test_missing_tab(tmp_path):
-    path = write(tmp_path / "train.txt", "一\tnews_car\n二\n")
-    assert message(read_examples, path, LABELS, require_labels=True) == (
-        f"{path}:2: no tab, expected text<TAB>label, got '二'; add the label after a tab"
-    )
-
-
-def test_a_space_where_the_tab_should_be(tmp_path):
-    path = write(tmp_path / "train.txt", "一 news_car\n")
-    assert message(read_examples, path, LABELS, require_labels=True) == (
-        f"{path}:1: no tab, expected text<TAB>label; 'news_car' stands after a space: put a tab there"
-    )
-
-
-def test_long_text_is_cut_in_the_message(tmp_path):
-    path = write(tmp_path / "train.txt", "字" * 500 + "\n")
-    assert f"got '{'字' * 80}…';" in message(read_examples, path, LABELS, require_labels=True)
 
 
 def test_empty_text(tmp_path):
@@ -328,86 +278,10 @@ def test_a_labelled_data_file_is_refused(tmp_path, end):
     assert read_texts(tmp_path / "data.txt") == ["球队", "杯子裂了\tb"]  # nobody knows the labels
 
 
-# --- files in the layout of other tools ---
-
-
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        (["等了两个小时，没人管,neg", "很好,pos"], "'neg' stands after ',': put a tab there"),
-        (["等了两个小时   neg", "很好 pos"], "'neg' stands after a space: put a tab there"),
-        (["等了两个小时，neg", "很好，pos", "一般"], "'neg' stands after '，'"),
-        (["'等了两个小时','neg'", "'很好','pos'"], "'neg' stands after ','"),
-        (["neg 等了两个小时", "pos 很好"], "the label 'neg' stands first"),
-        (["__label__neg 等了两个小时", "__label__pos 很好"], "the label 'neg' stands first"),
-        (['{"sentence": "很慢", "label": "neg"}'], "a JSON object (sentence, label), expected text<TAB>label"),
-        (["neg\t等了两个小时", "pos\t很好"], "the columns are the other way round"),
-        (["1\t等了两个小时", "2\t很好"], "a number and a text ('1', '等了两个小时'), expected text<TAB>label"),
-        (["等了两个小时\tneg\t0.9", "很好\tpos\t0.8"], "3 columns ('等了两个小时', 'neg', '0.9')"),
-        (["等了两个小时\tNEG", "很好\tPOS", "还行\tPOS", "差 neg"], None),
-    ],
-)
-def test_test_txt_in_an_odd_layout_gets_what_train_txt_gets(tmp_path, lines, says):
-    path = write(tmp_path / "test.txt", "\n".join(lines) + "\n")
-    found = message(read_examples, path, ("neg", "pos"))
-    if says is None:  # one line without a tab does not make a file of tabs one of texts
-        assert found.startswith(f"{path}:4: no label, but line 1 has one")
-        return
-    assert found.startswith(f"{path}:1: ") and says in found
-    assert found == message(read_examples, path, ("neg", "pos"), require_labels=True)
-
-
-def test_a_label_at_the_end_of_few_texts_is_text(tmp_path):
-    path = write(tmp_path / "test.txt", "我爱 体育\n今天下雨\n股市大跌\n体育\n")
-    assert read_examples(path, ("体育", "财经"))[0] == Example("我爱 体育")
-
-
-@pytest.mark.parametrize("label", ["a#b", "a##b", "a,b", "a，b", "a|b", "a b"])
-def test_several_labels_in_one_column(tmp_path, label):
-    path = write(tmp_path / "train.txt", f"一\t{label}\n")
-    found = message(read_examples, path, ("a", "b"), require_labels=True)
-    assert found.startswith(f"{path}:1: 2 labels in one, {label!r}, expected one label a text")
-
-
-def test_a_header(tmp_path):
-    path = write(tmp_path / "train.txt", "text\tlabel\n一\ta\n")
-    assert "a header ('text', 'label')" in message(read_examples, path, ("a", "b"), require_labels=True)
-
-
 @pytest.mark.parametrize("text", ["\u200b", "\x00\x01", "\ufffd"])
 def test_a_text_that_shows_nothing_is_empty(tmp_path, text):
     path = write(tmp_path / "train.txt", f"一\ta\n{text}\ta\n")
     assert "train.txt:2: empty text before the tab" in message(read_examples, path, ("a", "b"), require_labels=True)
-
-
-@pytest.mark.parametrize(
-    ("lines", "place", "says", "command"),
-    [
-        (["a\t很慢"], 1, "has a column with the label 'a', expected texts alone", "cut -f2-"),
-        (["一般", "很慢\ta\t0.93"], 2, "has a column with the label 'a'", "cut -f1"),
-        (['{"text": "很慢"}'], 1, "a JSON object (text), expected a text", "jq -r '[.text] | @tsv'"),
-        (["7\t很慢", "8\t很好"], 2, "the lines are numbered (7, 8), expected texts alone", "cut -f2-"),
-    ],
-)
-def test_data_txt_of_more_than_texts(tmp_path, lines, place, says, command):
-    path = write(tmp_path / "data.txt", "\n".join(lines) + "\n")
-    found = message(read_texts, path, ("a", "b"))
-    assert found.startswith(f"{path}:{place}: {says}") and command in found
-
-
-def test_texts_that_only_look_like_it(tmp_path):
-    lines = ["{不是JSON}", '{"n": 1}', "7\t很慢", "9\t很好", "2024 年"]
-    assert read_texts(write(tmp_path / "data.txt", "\n".join(lines)), ("a", "b")) == lines
-
-
-def test_no_message_is_longer_than_a_few_lines(tmp_path):
-    long = "长" * 100_000
-    labels = (*(f"{number}{long}" for number in range(30)), "a")
-    for content, require in (
-        (long, True), (f"{long}\tx", True), (f"x\t{long}", True), (f"{long}\t{long}\ta", True), (f"\t{long}", False),
-        (f"一\ta\n{long}", False), (f'{{"{long}": "一"}}', True), ("\t".join("字" * 9999), True), (f" \t{labels[0]}", True),
-    ):  # fmt: skip
-        assert len(message(read_examples, write(tmp_path / "f", content), labels, require_labels=require)) < 1600
 
 
 def test_paths_that_no_system_takes(tmp_path, verbalizer):

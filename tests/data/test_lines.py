@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import shutil
-import subprocess
 
 import pytest
 
@@ -85,10 +83,6 @@ def test_byte_offset_counts_the_bom(tmp_path):
     assert "byte 0xff at byte offset 4 of the file" in message(write(tmp_path / "a.txt", b"\xef\xbb\xbfa\xff\n"))
 
 
-def test_utf16_file_is_recognised(tmp_path):
-    assert "iconv -f UTF-16 -t UTF-8" in message(write(tmp_path / "a.txt", "汽车\n".encode("utf-16")))
-
-
 def test_missing_file_shows_the_absolute_path_and_what_is_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "trian.txt", "甲\n")
@@ -153,58 +147,6 @@ def test_a_line_that_shows_nothing_is_blank(tmp_path, line):
     assert list(read_lines(path, skip_blank=True)) == [(1, "甲"), (3, "乙")]
     assert list(read_lines(write(tmp_path / "b.txt", f"甲\n{line}\n"))) == [(1, "甲")]
     assert message(write(tmp_path / "c.txt", line)).endswith("got 1 blank line(s)")
-
-
-# --- what the advice says ---
-
-
-def advice(path):
-    return message(path).split("; ", 1)[1]
-
-
-def test_gb18030_with_an_emoji(tmp_path):
-    """GBK has no emoji: iconv -f GBK would stop at it."""
-    path = write(tmp_path / "a.txt", "太好笑了😂\n".encode("gb18030"))
-    assert "iconv -f GB18030 -t UTF-8 < " in advice(path) and "-f GBK" not in advice(path)
-
-
-@pytest.mark.parametrize("earlier", ["汽车很好\n".encode(), b""])
-def test_one_bad_byte_in_a_utf8_file(tmp_path, earlier):
-    path = write(tmp_path / "a.txt", earlier + "这个\n".encode()[:-2] + "故事很感人\n".encode())
-    assert "the rest is UTF-8" in advice(path) and f"iconv -c -f UTF-8 -t UTF-8 < {path}" in advice(path)
-
-
-def test_a_file_cut_in_the_middle_of_a_character(tmp_path):
-    assert "only this place is damaged" in advice(write(tmp_path / "a.txt", "甲\n乙".encode()[:-1]))
-
-
-def test_advice_for_a_pipe_names_no_file_that_is_none():
-    with pytest.raises(DataError) as caught:
-        list(number_lines(io.BytesIO("汽车\n".encode("gbk")), "<stdin>"))
-    assert str(caught.value).endswith("cat FILE | iconv -f GB18030 -t UTF-8 | …")
-
-
-def test_advice_for_odd_names_can_be_typed(tmp_path):
-    assert "< '" in advice(write(tmp_path / "my data.txt", "汽车\n".encode("gbk")))
-    packed = write(tmp_path / "a.gz", gzip.compress("汽车\n".encode("gbk")))
-    assert f"gunzip -c {packed} | iconv -f GB18030 -t UTF-8 > converted.txt" in advice(packed)
-
-
-@pytest.mark.skipif(not shutil.which("iconv"), reason="needs iconv")
-@pytest.mark.parametrize("text", ["太好笑了😂\n", "汽车\n房产\n"])
-def test_the_advice_works(tmp_path, monkeypatch, text):
-    monkeypatch.chdir(tmp_path)
-    command = advice(write(tmp_path / "a b.txt", text.encode("gb18030"))).split(": ")[-1]
-    subprocess.run(command, shell=True, check=True)  # noqa: S602
-    assert (tmp_path / "converted.txt").read_text("utf-8") == text
-
-
-@pytest.mark.parametrize(
-    ("start", "kind"), [(b"PK\x03\x04\x14\x00\x06\x00\n", "an Excel file"), (b"\x1f\x8b\x08\n", "packed by gzip")]
-)
-def test_files_that_are_no_text(tmp_path, start, kind):
-    path = write(tmp_path / "a.txt", start)
-    assert message(path).startswith(f"{path}: expected a text file, but this is ") and kind in message(path)
 
 
 @pytest.mark.parametrize(

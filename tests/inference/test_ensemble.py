@@ -23,7 +23,6 @@ from prompt_kit.inference.bundle import read_bundle
 from prompt_kit.inference.ensemble import Part, average, read_models
 from prompt_kit.inference.ensemble_export import copy_bundle, write_ensemble
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import BundleConfig, EnsembleConfig
 
 B_TEMPLATE = TEMPLATE.replace("是", "票")
@@ -247,43 +246,3 @@ def test_no_ensemble_of_ensembles(own, ensemble):
     (own / "member-1").mkdir()
     (own / "member-1" / "prompt_config.json").write_bytes(ensemble_config)
     assert "an ensemble of several models" in fails(own)
-
-
-# -- writing ----------------------------------------------------------------------------------------------------------
-
-
-def test_whole_or_not_at_all(bundles, own):
-    before = sorted(own.rglob("*"))
-
-    def breaks(folder):
-        raise BundleError("this member cannot be exported")
-
-    for target in (own, own.parent / "new"):
-        with pytest.raises(BundleError, match="cannot be exported"):
-            write_ensemble(target, LABELS.labels, [(lambda to: copy_bundle(bundles[0], to), 1.0), (breaks, 1.0)])
-    other = Verbalizer.from_lines(["a==球", "b==车", "c==股"]).labels
-    with pytest.raises(BundleError, match="number 1 differs"):
-        write(own, bundles, labels=other)
-    assert sorted(own.rglob("*")) == before and list(own.parent.iterdir()) == [own]
-
-
-def test_only_an_ensemble_is_replaced(own, bundles, tmp_path):
-    write(own, bundles, (1.0, 7.0))
-    assert read_models(own)[0].members["member-1"] == 7.0
-    single = write_toy_bundle(tmp_path / "single")
-    with pytest.raises(BundleError, match="neither empty nor an exported ensemble"):
-        write(single, bundles)
-    assert Predictor(single, "cpu").predict(["球"])
-    (tmp_path / "empty").mkdir()
-    write(tmp_path / "empty", bundles)
-
-
-def test_only_what_a_bundle_needs_is_copied(tmp_path):
-    weights = {"fp32": "model.onnx.data", "fp16": "model_fp16.onnx.data"}
-    source = write_toy_bundle(tmp_path / "source", weights=weights)  # names fp16 files that are not there
-    (source / "model.onnx.data").write_bytes(b"")
-    (source / "model.pdiparams").write_bytes(b"1")
-    (source / "secret.txt").write_text("x", encoding="utf-8")
-    copy_bundle(source, tmp_path / "copy")
-    found = sorted(path.name for path in (tmp_path / "copy").iterdir())
-    assert found == ["model.onnx", "model.onnx.data", "model.pdiparams", "prompt_config.json", "tokenizer.json"]

@@ -6,11 +6,8 @@ import csv
 import io
 import random
 
-import numpy as np
 import pytest
 
-from prompt_kit.data.dataset import Example
-from prompt_kit.inference.prediction_table import write_prediction_table
 from prompt_kit.inference.table import table_row
 
 TEXTS = ["今晚国足 迎战，日本队", '"开头', 'a"b', '"', '""', "一\t二", "一\n二", "一\r二", "\r\n", " 空格 ", "\u3000",
@@ -46,12 +43,3 @@ def test_pandas_reads_them_back(tmp_path, engine):
     path.write_text("".join(table_row(row) + "\n" for row in rows()), encoding="utf-8", newline="")
     found = pandas.read_csv(path, sep="\t", header=None, keep_default_na=False, dtype=str, engine=engine)
     assert found.values.tolist() == rows()
-
-
-def test_the_table_of_predictions(tmp_path):
-    examples = [Example(text, "b") for text in TEXTS]
-    write_prediction_table(tmp_path / "t.tsv", examples, np.array([[0.25, 0.75]] * len(TEXTS)), ["a", "b"])
-    with open(tmp_path / "t.tsv", encoding="utf-8", newline="") as file:
-        header, *found = csv.reader(file, delimiter="\t")
-    assert header == ["text", "label", "probability", "gold"]
-    assert found == [[text, "b", "0.750000", "b"] for text in TEXTS]

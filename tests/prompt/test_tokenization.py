@@ -162,20 +162,6 @@ def test_a_very_long_text_takes_linear_time(small, unit):
     assert time.process_time() - started < 5  # some 0.1 s; quadratic time would be minutes
 
 
-def test_a_word_of_more_than_100_characters_is_unknown():
-    tokenizer = Tokenizer.from_vocab([*SPECIAL_TOKENS, "a", "##a"])
-    assert tokenizer.encode("a" * 100) == [5] + [6] * 99
-    assert tokenizer.encode("a" * 101) == [tokenizer.unk_id]
-
-
-def test_of_a_repeated_piece_the_last_id_counts_and_no_id_is_lost():
-    tokenizer = Tokenizer.from_vocab([*SPECIAL_TOKENS, "a", "b", "a"])
-    assert tokenizer.encode("a b") == [7, 6]
-    assert tokenizer.vocab_size == 8
-    assert tokenizer.id_to_token(5) == "[repeated 5]"
-    assert tokenizer.encode("[repeated 5]") != [5]
-
-
 def test_pickle_and_saved_file_give_the_same_ids(golden, tokenizers, tmp_path):
     texts = [case["text"] for case in golden["cases"]]
     for name, tokenizer in tokenizers.items():
@@ -274,14 +260,6 @@ def test_missing_special_tokens_are_all_named(tmp_path):
         Tokenizer.from_vocab([])
 
 
-def test_vocab_that_is_not_utf8(tmp_path):
-    vocab = tmp_path / "vocab.txt"
-    vocab.write_bytes("中\n".encode("gbk"))
-    with pytest.raises(TokenizationError) as info:
-        Tokenizer.from_vocab(vocab)
-    assert one_line(info).startswith(f"{vocab} is not UTF-8 text (byte 0)")
-
-
 @pytest.mark.parametrize(
     "content, complaint",
     [
@@ -312,27 +290,6 @@ def test_sentencepiece_or_bpe_folder_is_not_supported(tmp_path, name):
     with pytest.raises(TokenizationError) as info:
         Tokenizer.from_pretrained(tmp_path)
     assert one_line(info).startswith(f"{tmp_path} holds a SentencePiece or BPE tokenizer ({name})")
-
-
-@pytest.mark.parametrize(
-    "settings, complaint",
-    [
-        (dict(tokenizer_class="ErnieMTokenizer"), "ErnieMTokenizer is not supported"),
-        (dict(init_class="RoFormerTokenizer"), "RoFormerTokenizer is not supported"),
-        (dict(do_lower_case="yes"), "do_lower_case must be true or false, got 'yes'"),
-        (dict(mask_token="<mask>"), "mask_token '<mask>' is not supported, expected '[MASK]'"),
-        (dict(sep_token={"content": "</s>"}), "sep_token '</s>' is not supported, expected '[SEP]'"),
-        (dict(tokenizer_class="BertTokenizer", tokenize_chinese_chars=False), "tokenize_chinese_chars False is not"),
-        (dict(tokenizer_class="BertTokenizer", strip_accents=False), "strip_accents False is not supported"),
-    ],
-)
-def test_settings_that_would_cut_text_otherwise_are_refused(folder, settings, complaint):
-    write_config(folder, **settings)
-    with pytest.raises(TokenizationError) as info:
-        Tokenizer.from_pretrained(folder)
-    message = one_line(info)
-    assert message.startswith(str(folder / "tokenizer_config.json"))
-    assert complaint in message
 
 
 def test_unknown_family():

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from tiny import EXAMPLES, LABELS, tiny_backbone, tiny_model, tiny_tokenizer
 
-from prompt_kit.prompt.neutral_templates import NEUTRAL_TEMPLATES, neutral_templates
 from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.models.cosine_head import combine, leave_one_out, unit, word_directions
@@ -30,13 +29,6 @@ def test_of_near_equals_the_first_is_chosen():
     first = score(TEMPLATES[0], *[1, 0] * 20)
     second = score(TEMPLATES[1], *[0, 1] * 19, 1, 1)
     assert second.mean > first.mean and choose_template([first, second]) is first
-
-
-def test_neutral_templates_name_no_topic_and_come_back_as_they_are():
-    for text, template in zip(NEUTRAL_TEMPLATES, neutral_templates()):
-        assert str(template) == text and "新闻" not in text
-        assert template.num_masks in (1, 2) and template.fields == ("text_a",)
-        assert not template.with_fixed_words().uses_soft
 
 
 @pytest.mark.parametrize(
