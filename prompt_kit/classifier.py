@@ -7,7 +7,6 @@ clf.fit(texts, labels, eval_data=(dev_texts, dev_labels)).evaluate(test_texts, t
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,14 +17,21 @@ from typing import TYPE_CHECKING, Any, Optional
 import numpy as np
 
 from prompt_kit.atomic import replace_files
-from prompt_kit.data.columns import check_lengths, read_label_column, read_pair_column, read_text_column
-from prompt_kit.data.dataset import AText, Example, read_dataset, read_examples, read_texts
-from prompt_kit.data.line_format import Label, LineFormat
+from prompt_kit.classifier_folder import (
+    CLASSIFIER_FILE,
+    FORMAT_VERSION,
+    RESULTS_FILE,
+    read_classifier,
+    read_json,
+    settings_of,
+    settings_to_json,
+)
+from prompt_kit.data.dataset import AText, Example
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import CheckpointError, ConfigError, DataError, DependencyError
 from prompt_kit.json_file import write_json
 from prompt_kit.prompt.classes import Classes
-from prompt_kit.prompt.label_sets import read_label_sets
+from prompt_kit.prompt.given_data import GivenData, examples_of
 from prompt_kit.prompt.task import Task
 from prompt_kit.prompt.template import Template
 
@@ -42,9 +48,6 @@ if TYPE_CHECKING:
     from prompt_kit.inference.predictor import Predictor
     from prompt_kit.training.models.base import TextClassifier
 
-CLASSIFIER_FILE = "classifier.json"
-RESULTS_FILE = "all_results.json"
-FORMAT_VERSION = 1
 _OWN = ("labels", "options", "verbose", "text_pairs")  # parameters that are no flags of train.py
 
 
@@ -175,62 +178,26 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
 
     def _read(self, X: Any, y: Any, eval_data: Any, unlabeled_data: Any, starts_well: bool) -> tuple:
         """(classes, training Examples or None, dev Examples or None, unlabelled texts or None)."""
+        given = self._given_data
+        train, dev = None, None
+        unlabelled: Optional[Sequence[AText]] = None
         if y is None and isinstance(X, (str, os.PathLike)):
-            classes, train, dev, unlabelled = self._read_folder(Path(X), starts_well)
+            classes, train, dev, unlabelled = given.folder(Path(X), starts_well, self.calibrate)
         elif X is None:
             if unlabeled_data is None or y is not None:
                 raise DataError("fit needs texts and labels, or a folder; without them at least unlabeled_data")
-            classes, train, dev, unlabelled = Classes.from_labels(self._given_labels()), None, None, None
-        else:
-            if y is None:
-                raise DataError(
-                    f"{type(self).__name__} requires y to be passed, but the target y is None: give every text its label"
-                )
-            texts = self._texts(X)
-            names: Sequence[Label]
-            if self._several:
-                classes = None if self.labels is None else Classes.from_labels(self.labels)
-                classes, names = read_label_sets(y, classes)
-            else:
-                labels = read_label_column(y)
-                check_lengths(texts, labels)
-                classes = Classes.from_examples(labels) if self.labels is None else Classes.from_labels(self.labels)
-                names = classes.names_of(labels)
-            check_lengths(texts, names)
-            train, dev, unlabelled = _examples(texts, names), None, None
-        if eval_data is not None:
-            dev = self._read_labelled(eval_data, classes, "eval_data")
-        if isinstance(unlabeled_data, (str, os.PathLike)):
-            unlabelled = read_texts(unlabeled_data, classes.verbalizer.labels, self._line_format)
-        elif unlabeled_data is not None:
-            unlabelled = self._texts(unlabeled_data, "unlabeled_data")
-        return classes, train, dev, unlabelled
-
-    def _read_folder(self, folder: Path, starts_well: bool) -> tuple:
-        if not folder.is_dir():
+            classes = Classes.from_labels(self._given_labels())
+        elif y is None:
             raise DataError(
-                f"{folder}: no such folder ({folder.absolute()}); fit takes a folder with train.txt, or texts and labels"
+                f"{type(self).__name__} requires y to be passed, but the target y is None: give every text its label"
             )
-        classes = Classes.from_labels(folder if self.labels is None else self.labels)
-        only_texts = starts_well and not (folder / "train.txt").exists() and (folder / "data.txt").exists()
-        splits = [*([] if only_texts else ["train"]), "dev", *(["data"] if starts_well or self.calibrate else [])]
-        data = read_dataset(folder, classes.verbalizer, splits, ("dev", "data"), self._line_format)
-        return classes, data.train, data.dev, data.unlabelled
-
-    def _read_labelled(self, data: Any, classes: Classes, name: str) -> list[Example]:
-        """(texts, labels), or the path of a file of them."""
-        if isinstance(data, (str, os.PathLike)):
-            return read_examples(data, classes.verbalizer.labels, True, self._line_format)
-        if not isinstance(data, Sequence) or len(data) != 2:
-            raise DataError(f"{name}: expected a pair (texts, labels), or the path of a labelled file")
-        texts = self._texts(data[0], f"{name} texts")
-        names: Sequence[Label]
-        if self._several:
-            _, names = read_label_sets(data[1], classes, f"{name} labels")
         else:
-            names = classes.names_of(read_label_column(data[1], f"{name} labels"), f"{name} labels")
-        check_lengths(texts, names, (f"{name} texts", f"{name} labels"))
-        return _examples(texts, names)
+            classes, train = given.columns(X, y)
+        if eval_data is not None:
+            dev = given.labelled(eval_data, classes, "eval_data")
+        if unlabeled_data is not None:
+            unlabelled = given.unlabelled(unlabeled_data, classes)
+        return classes, train, dev, unlabelled
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 
@@ -255,7 +222,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """[N, C] float64, the probability of each label, in the order of `classes_`."""
-        return self._probabilities(_examples(self._texts(X), None))[:, self._get_classes().order]
+        return self._probabilities(examples_of(self._given_data.texts(X)))[:, self._get_classes().order]
 
     def _probabilities(self, examples: Sequence[Example]) -> np.ndarray:
         """[N, C] in the order of the model's labels."""
@@ -273,7 +240,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         is_file = y is None and isinstance(X, (str, os.PathLike))
         if y is None and not is_file:
             raise DataError("evaluate needs labels: evaluate(texts, labels), or the path of a labelled file")
-        examples = self._read_labelled(X if is_file else (X, y), classes, "test")
+        examples = self._given_data.labelled(X if is_file else (X, y), classes, "test")
         probabilities, task = self._probabilities(examples), self._model_task()
         labels = classes.verbalizer.labels
         gold = task.targets([example.label for example in examples], classes.verbalizer.label_to_id)
@@ -296,7 +263,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         is_file = y is None and isinstance(X, (str, os.PathLike))
         if y is None and not is_file:
             raise DataError("report needs labels: report(texts, labels), or the path of a labelled file")
-        examples = self._read_labelled(X if is_file else (X, y), classes, "test")
+        examples = self._given_data.labelled(X if is_file else (X, y), classes, "test")
         split = Path(X).stem if is_file else "test"
         with self._at_work():
             from prompt_kit.training.loop.run_report import evaluate_model
@@ -328,14 +295,8 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         return has_b or self.text_pairs
 
     @property
-    def _line_format(self) -> LineFormat:
-        return self._task.line_format(self._pairs)
-
-    def _texts(self, X: Any, name: str = "texts") -> list[AText]:
-        """Texts, or pairs of them as Examples."""
-        if not self._pairs:
-            return list(read_text_column(X, name))
-        return [Example(text, text_b=other) for text, other in read_pair_column(X, name)]
+    def _given_data(self) -> GivenData:
+        return GivenData(self.labels, self._task, self._pairs)
 
     @property
     def _several(self) -> bool:
@@ -366,7 +327,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         content = {
             "format_version": FORMAT_VERSION,
             "classes": self._get_classes().to_json(),
-            "settings": self._to_json(),
+            "settings": settings_to_json(self.get_params(deep=False)),
         }
         with self._at_work():
             model = self._get_model()
@@ -387,14 +348,14 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         Raises CheckpointError for a folder that is missing, damaged, or something else.
         """
         path = Path(folder)
-        saved = _read_classifier(path)
+        saved = read_classifier(path)
         classifier = cls(device=device, verbose=verbose)
         with classifier._at_work():
             from prompt_kit.training.models.base import TextClassifier
 
             model = TextClassifier.from_pretrained(path)
         if saved is None:
-            classes, settings = Classes.from_labels(model.verbalizer), _settings_of(model)
+            classes, settings = Classes.from_labels(model.verbalizer), settings_of(model)
         else:
             classes = Classes.from_json(saved.get("classes"), model.verbalizer, str(path / CLASSIFIER_FILE))
             settings = saved["settings"]
@@ -406,7 +367,7 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
             raise CheckpointError(f"{path / CLASSIFIER_FILE} is damaged: {' '.join(str(error).split())}") from error
         classifier._files = None
         classifier._classes, classifier._model = classes, model
-        classifier.results_ = _read_json(path / RESULTS_FILE) or {"mode": model.config.mode}
+        classifier.results_ = read_json(path / RESULTS_FILE) or {"mode": model.config.mode}
         return classifier
 
     def export(self, folder: PathLike, fp16: bool = True, int8_data_dir: Optional[PathLike] = None) -> Predictor:
@@ -536,80 +497,3 @@ class PromptClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ConfigError(f"per_device_eval_batch_size must be a whole number of 1 or more, got {size!r}")
         return int(size)
-
-    def _to_json(self) -> dict[str, Any]:
-        """The parameters that a folder keeps: not the labels, which have a place of their own, nor what a machine or a
-        person chooses, nor leave to unpickle, which no file may give."""
-        given = {
-            name: value for name, value in self.get_params(deep=False).items() if name not in ("labels", "verbose")
-        }
-        given = {name: value for name, value in given.items() if name != "device" and value is not None}
-        if self.options is not None:
-            given["options"] = {name: value for name, value in self.options.items() if name != "trust_pickle"}
-        return json.loads(json.dumps(given, default=_plain))
-
-
-def _examples(texts: Sequence[AText], names: Optional[Sequence[Label]]) -> list[Example]:
-    whole = [text if isinstance(text, Example) else Example(text) for text in texts]
-    if names is None:
-        return whole
-    return [Example(one.text_a, name, one.text_b) for one, name in zip(whole, names)]
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold of a parameter."""
-    return (
-        value.item()
-        if isinstance(value, np.generic)
-        else os.fspath(value)
-        if isinstance(value, os.PathLike)
-        else str(value)
-    )
-
-
-def _settings_of(model: TextClassifier) -> dict[str, Any]:
-    """The parameters that a folder of train.py tells of."""
-    settings = {
-        "method": model.method,
-        "task_type": model.task.kind,
-        "text_pairs": model.reads_pairs,
-        "model_name_or_path": model.config.base_model,
-        "max_seq_length": model.prompt_tokenizer.max_seq_length,
-    }
-    if model.method == "prompt":
-        calibrated = model.config.calibration is not None
-        settings.update(prompt=str(model.template), verbalizer=model.config.head, calibrate=calibrated)
-    return settings
-
-
-def _read_classifier(folder: Path) -> Optional[dict[str, Any]]:
-    """classifier.json of a folder, checked; None if it has none."""
-    if any((folder / name).is_file() for name in ("model.onnx", "model.pdiparams")):
-        raise CheckpointError(
-            f"{folder.absolute()} is an exported folder, which Predictor opens; load takes the folder that it was made from"
-        )
-    path = folder / CLASSIFIER_FILE
-    if not path.is_file():
-        return None
-    saved = _read_json(path) or {}
-    settings = saved.get("settings")
-    if not isinstance(settings, dict) or "labels" in settings:
-        raise CheckpointError(f"{path.absolute()} is damaged; copy the folder again")
-    if saved.get("format_version") != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path.absolute()} has format {saved.get('format_version')!r}, but this prompt-kit reads {FORMAT_VERSION}; use "
-            "the prompt-kit that wrote it"
-        )
-    if "trust_pickle" in (settings.get("options") or {}):
-        raise CheckpointError(f"{path.absolute()} asks for trust_pickle, which no file may; take it out")
-    return saved
-
-
-def _read_json(path: Path) -> Optional[dict[str, Any]]:
-    """A JSON object; None where there is none that can be read."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            content = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -178,7 +178,7 @@ def predict(
     Texts share batches only with others of their window, so a resumed run starts with the window of the last line
     that is there: the batches, and so all digits, are those of an uninterrupted run. That line is compared.
     """
-    from prompt_kit.inference.predictor import window_size
+    from prompt_kit.inference.text_windows import window_size
 
     done = output.place.lines if output else 0
     if done and args.output_format == "tsv" and any("\n" in text for text in args.text or ()):
@@ -203,7 +203,7 @@ def predict(
 
 def write(predictions: Iterable[Prediction], args: argparse.Namespace, output: OutputFile, show: Show) -> None:
     """Write the predictions, handing each window over as it is done: a kill then costs no more than a window."""
-    from prompt_kit.inference.predictor import window_size
+    from prompt_kit.inference.text_windows import window_size
 
     window = window_size(args.batch_size)
     try:

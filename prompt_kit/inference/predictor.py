@@ -12,8 +12,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import islice, tee
-from numbers import Integral
+from itertools import tee
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -21,8 +20,9 @@ import numpy as np
 from prompt_kit.data.dataset import Example
 from prompt_kit.data.lines import PathLike
 from prompt_kit.data.texts import is_empty
-from prompt_kit.errors import BundleError, ConfigError, DataError, shown
+from prompt_kit.errors import BundleError, ConfigError, shown
 from prompt_kit.inference.bundle import bundle_folder
+from prompt_kit.inference.call_arguments import check_choice, check_number
 from prompt_kit.inference.carried_examples import Neighbour, TrainingExamples, check_count, read_examples_file
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines.choice import ENGINES
@@ -31,16 +31,35 @@ from prompt_kit.inference.explanation import Explanation, explain
 from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.inference.support import Support, SupportClassifier
 from prompt_kit.inference.task_model import TaskModel
+from prompt_kit.inference.text_windows import (
+    MOST_IN_BATCH,
+    MOST_READ_AHEAD,
+    WINDOW,
+    answers_by_window,
+    check_batch_size,
+    to_example,
+    window_size,
+)
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL
 from prompt_kit.prompt_config import TasksConfig
+
+__all__ = [
+    "DEVICES",
+    "MOST_IN_BATCH",
+    "MOST_READ_AHEAD",
+    "MOST_THREADS",
+    "PRECISIONS",
+    "WINDOW",
+    "Prediction",
+    "Predictor",
+    "window_size",
+]
 
 logger = logging.getLogger(__name__)
 
 DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("auto", "fp32", "fp16", "int8", "bf16")
-WINDOW = 64  # batches whose texts are sorted by length together: less padding, and still little memory
-MOST_READ_AHEAD = MOST_IN_BATCH = 1 << 16  # texts
 MOST_THREADS = max(
     256, os.cpu_count() or 1
 )  # more than a machine has CPUs make it slower, and many more end the process
@@ -101,19 +120,19 @@ class Predictor:
         engine: str = "auto",
         task: Optional[str] = None,
     ):
-        _check_choice("device", device, DEVICES)
-        _check_choice("engine", engine, ENGINES)
-        _check_choice("precision", precision, PRECISIONS)
+        check_choice("device", device, DEVICES)
+        check_choice("engine", engine, ENGINES)
+        check_choice("precision", precision, PRECISIONS)
         if precision == "int8" and device == "gpu":
             raise ConfigError("int8 is for CPUs: use device cpu, or precision fp16 on the GPU")
         if (precision == "bf16" or engine == "openvino") and device == "gpu":
             raise ConfigError("bf16 and engine openvino are for CPUs: use device cpu, or precision fp16 on the GPU")
         if precision == "bf16" and engine == "onnxruntime":
             raise ConfigError("onnxruntime has no bf16 on a CPU: use engine openvino, or precision fp32 or int8")
-        device_id = _check_number("device_id", device_id, 0)
-        num_threads = None if num_threads is None else _check_number("num_threads", num_threads, 1, MOST_THREADS)
+        device_id = check_number("device_id", device_id, 0)
+        num_threads = None if num_threads is None else check_number("num_threads", num_threads, 1, MOST_THREADS)
         if max_seq_length is not None:
-            max_seq_length = _check_number("max_seq_length", max_seq_length, 1)
+            max_seq_length = check_number("max_seq_length", max_seq_length, 1)
         self.folder = bundle_folder(path)
         self.config, parts = read_models(self.folder)
         longest = max(part.config.max_seq_length for part in parts)
@@ -236,8 +255,8 @@ class Predictor:
         """
         if isinstance(texts, str):
             raise ConfigError("states takes a list of texts; for one text write states([text])")
-        examples = [_example(text, number) for number, text in enumerate(texts, start=1)]
-        return self._only_model().states(examples, _batch_size(batch_size))
+        examples = [to_example(text, number) for number, text in enumerate(texts, start=1)]
+        return self._only_model().states(examples, check_batch_size(batch_size))
 
     def predict_stream(
         self, texts: Iterable[Union[str, Example]], batch_size: int = 32, top_k: int = 1, nearest: int = 0
@@ -248,32 +267,21 @@ class Predictor:
         each text is answered as it comes. What is wrong with a text is raised after the answers of those before it.
         """
         self.check_task()
-        batch_size = _batch_size(batch_size)  # a mistake surfaces at this call, not at the first text
-        top_k = _check_number("top_k", top_k, 1)
+        batch_size = check_batch_size(batch_size)  # a mistake surfaces at this call, not at the first text
+        top_k = check_number("top_k", top_k, 1)
         if not isinstance(texts, Iterable):
             raise ConfigError(f"expected texts, such as a list of strings, got {type(texts).__name__}")
         if top_k > len(self.labels):
             raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")
         if check_count(nearest):
             self._carried()
-        return self._stream(iter(texts), batch_size, top_k, nearest)
+        answer = partial(self._answers, batch_size=batch_size, top_k=top_k, nearest=nearest)
+        return answers_by_window(iter(texts), batch_size, answer, self._check_text)
 
-    def _stream(
-        self, texts: Iterator[Union[str, Example]], batch_size: int, top_k: int, nearest: int
-    ) -> Iterator[Prediction]:
-        window, done, problem = window_size(batch_size), 0, None
-        while problem is None:
-            examples, problem = _read(texts, window, done)
-            if not examples and problem is None:
-                return
-            try:
-                answers = self._answers(examples, batch_size, top_k, nearest)
-            except DataError:  # a text that the template refuses, such as one that it may not cut
-                accepted, problem = self._accepted(examples, done)
-                answers = self._answers(examples[:accepted], batch_size, top_k, nearest)
-            yield from answers
-            done += len(examples)
-        raise problem
+    def _check_text(self, example: Example) -> None:
+        """DataError for a text that a template refuses."""
+        for model in self.models:
+            model.prompt_tokenizer.encode(example)
 
     def _answers(self, examples: Sequence[Example], batch_size: int, top_k: int, nearest: int) -> list[Prediction]:
         if not examples:
@@ -291,16 +299,6 @@ class Predictor:
             label = ",".join(name for name, _ in labels)
             answers.append(Prediction(example.text_a, label, top[0][1], top, labels, example.text_b, neighbours))
         return answers
-
-    def _accepted(self, examples: Sequence[Example], done: int) -> tuple[int, DataError]:
-        """How many examples come before the first that is refused, and why that is."""
-        for place, example in enumerate(examples):
-            try:
-                for model in self.models:
-                    model.prompt_tokenizer.encode(example)
-            except DataError as error:
-                return place, DataError(f"text {done + place + 1}: {error}")
-        raise AssertionError("a batch was refused, but none of its texts is")
 
     def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray:
         """[N, C] float64, label probabilities in the order of the examples and of `labels`."""
@@ -361,7 +359,7 @@ class Predictor:
     ) -> Iterator[Explanation]:
         """Explanations one by one, in the order of the texts, in bounded memory."""
         self.check_task()
-        _check_number("batch_size", batch_size, 1)
+        check_number("batch_size", batch_size, 1)
         tokenizers = [model.prompt_tokenizer for model in self.models]
         classify = partial(self.probabilities, batch_size=batch_size)
         if not check_count(nearest) or self.training_examples is None:
@@ -408,53 +406,3 @@ class Predictor:
 def _open(kind: type[Predictor], settings: tuple[Any, ...], given: tuple[Any, ...]) -> Predictor:
     predictor = kind(*settings)
     return predictor.with_support(*given) if given else predictor
-
-
-def window_size(batch_size: int) -> int:
-    """How many texts `Predictor.predict_stream` reads before it answers the first of them; ConfigError below 1."""
-    batch_size = _batch_size(batch_size)
-    return 1 if batch_size == 1 else max(batch_size, min(batch_size * WINDOW, MOST_READ_AHEAD))
-
-
-def _read(texts: Iterator[Any], most: int, done: int) -> tuple[list[Example], Optional[Exception]]:
-    """Up to `most` examples, and what is wrong with the text behind them; `done` texts were read before."""
-    examples: list[Example] = []
-    try:
-        for text in islice(texts, most):
-            examples.append(_example(text, done + len(examples) + 1))
-    except Exception as problem:  # also of the caller's iterator; what came before it is answered
-        return examples, problem
-    return examples, None
-
-
-def _example(text: Any, number: int) -> Example:
-    example = text if isinstance(text, Example) else Example(text)
-    parts = [part for part in (example.text_a, example.text_b) if part is not None]
-    wrong = [part for part in parts if not isinstance(part, str)]
-    if wrong or not parts:
-        got = wrong[0] if wrong else None
-        raise DataError(f"text {number}: expected a string or an Example, got {type(got).__name__}: {shown(got)}")
-    if is_empty("".join(parts)):
-        raise DataError(f"text {number} is empty ({shown(''.join(parts))}), expected some words")
-    return example
-
-
-def _batch_size(value: Any) -> int:
-    return _check_number("batch_size", value, 1, MOST_IN_BATCH)
-
-
-def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}")
-
-
-def _check_number(name: str, value: Any, least: int, most: Optional[int] = None) -> int:
-    """`value` as an int, of whatever whole type (numpy's too); ConfigError out of its range."""
-    if (
-        isinstance(value, Integral)
-        and not isinstance(value, bool)
-        and least <= int(value) <= (int(value) if most is None else most)
-    ):
-        return int(value)
-    expected = f"of {least} or more" if most is None else f"from {least} to {most}"
-    raise ConfigError(f"{name} must be a whole number {expected}, got {shown(value)}")

@@ -8,51 +8,24 @@ tokenized on its own, so a text never melts into the prompt's words. Only texts 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Optional, Union
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Optional
 
 from prompt_kit.errors import ConfigError, DataError, TemplateError, shown
+from prompt_kit.prompt.features import Features, check_length, collate
 from prompt_kit.prompt.long_texts import encode_ends
-from prompt_kit.prompt.template import Hard, Mask, Prefix, Sep, Soft, Template, Text, merge_soft
+from prompt_kit.prompt.template import Template
+from prompt_kit.prompt.template_pieces import Fixed, Slot, SoftToken, TemplatePieces
 
 if TYPE_CHECKING:
     from prompt_kit.data.dataset import Example
     from prompt_kit.prompt.tokenization import Tokenizer
 
-logger = logging.getLogger(__name__)
+__all__ = ["TRUNCATE_MODES", "Features", "PromptTokenizer", "Read", "SoftToken", "collate", "share_room"]
 
 TRUNCATE_MODES = ("tail", "head")
 _CONFIG_KEYS = ("template", "max_seq_length", "first_max_length", "other_max_length", "truncate_mode")
-
-
-@dataclass(frozen=True)
-class SoftToken:
-    """One learnable vector: the id of the word it starts from (None: no word), and the encoder that it goes through."""
-
-    init_id: Optional[int] = None
-    encoder: Optional[str] = None
-    hidden_size: Optional[int] = None
-
-
-@dataclass(frozen=True)
-class Features:
-    """One example, unpadded, with [CLS] and [SEP]; the lists are of length L, but `mask_columns` of length M.
-
-    Without masks in the template `mask_columns` is the column of [CLS] alone.
-
-    At a soft position `soft_ids` is n >= 1 for the n-th soft token, elsewhere 0; without soft prompts it is None.
-    `input_ids` there is the word that the soft token starts from, or [UNK], so that no position looks like padding.
-    """
-
-    input_ids: list[int]
-    token_type_ids: list[int]
-    mask_columns: list[int]
-    soft_ids: Optional[list[int]] = None
 
 
 @dataclass(frozen=True)
@@ -69,37 +42,15 @@ class Read:
         return self.stop - self.start < self.total
 
 
-@dataclass
-class _Fixed:
-    """Neighbouring parts of the prompt, ready to be copied; `masks` are offsets of [MASK] in them."""
-
-    ids: list[int] = field(default_factory=list)
-    types: list[int] = field(default_factory=list)
-    soft: list[int] = field(default_factory=list)
-    masks: list[int] = field(default_factory=list)
-
-    def add(self, ids: Sequence[int], token_type: int, soft: Optional[Sequence[int]] = None) -> None:
-        self.ids += ids
-        self.types += [token_type] * len(ids)
-        self.soft += [0] * len(ids) if soft is None else soft
-
-
-@dataclass(frozen=True)
-class _Slot:
-    """Where a text goes: which field, its token type, where it is cut (None: never) and to how many tokens at most."""
-
-    field: str
-    token_type: int
-    truncate: Optional[str]
-    max_length: Optional[int]
-
-
 class PromptTokenizer:
     """Wraps examples in a template.
 
     max_seq_length    tokens in all, [CLS] and [SEP] included
     first_max_length  tokens of the first text at most, other_max_length: of every other text; None: no such bound
     truncate_mode     what a text loses when it is too long: its "tail" or its "head"
+
+    `soft_tokens` are the S distinct soft vectors: number n in `soft_ids` is item n - 1. `prefix_tokens` are the P tokens of
+    the deep prompt, whose keys and values no sequence holds.
 
     Several texts that are together too long are cut token by token, always the longest, the later one of equals.
     A text with `truncate: False` is never cut. Raises ConfigError for settings out of range and when the prompt
@@ -117,10 +68,10 @@ class PromptTokenizer:
     ):
         if truncate_mode not in TRUNCATE_MODES:
             raise ConfigError(f"truncate_mode must be 'tail' or 'head', got {truncate_mode!r}")
-        _check_length("max_seq_length", max_seq_length)
+        check_length("max_seq_length", max_seq_length)
         for name, value in (("first_max_length", first_max_length), ("other_max_length", other_max_length)):
             if value is not None:
-                _check_length(name, value)
+                check_length(name, value)
         if template.has_options:
             raise TemplateError(f"no labels are known whose words {{'options'}} could be: {template}; write the words")
         self.template = template
@@ -131,23 +82,16 @@ class PromptTokenizer:
         self.truncate_mode = truncate_mode
         self.num_masks = template.num_masks
         self.uses_soft = template.uses_soft
-        self._soft_tokens: list[SoftToken] = []
-        self.prefix_tokens = () if template.prefix is None else tuple(self._learnable(template.prefix))
-        self._pieces = self._build_pieces()
-        self._slots = [piece for piece in self._pieces if isinstance(piece, _Slot)]
-        self.num_prompt_tokens = sum(len(piece.ids) for piece in self._pieces if isinstance(piece, _Fixed))
+        made = TemplatePieces(template, tokenizer, truncate_mode, first_max_length, other_max_length)
+        self.soft_tokens, self.prefix_tokens = made.soft_tokens, made.prefix_tokens
+        self._pieces = made.pieces
+        self._slots = [piece for piece in self._pieces if isinstance(piece, Slot)]
+        self.num_prompt_tokens = sum(len(piece.ids) for piece in self._pieces if isinstance(piece, Fixed))
         if self.num_prompt_tokens >= max_seq_length:
             raise ConfigError(
                 f"the prompt alone takes {self.num_prompt_tokens} tokens with [CLS] and [SEP], which leaves no room "
                 f"for a text in max_seq_length {max_seq_length}: raise it, or use a shorter prompt than {template}"
             )
-
-    # prefix_tokens: the P tokens of the deep prompt, whose keys and values no sequence holds
-
-    @property
-    def soft_tokens(self) -> tuple[SoftToken, ...]:
-        """The S distinct soft vectors: number n in `soft_ids` is item n - 1."""
-        return tuple(self._soft_tokens)
 
     def encode(self, example: Example) -> Features:
         """Wrap one example. Raises DataError when a field is None, or a text that may not be cut is too long."""
@@ -190,7 +134,7 @@ class PromptTokenizer:
         """Where the kept pieces of each text stand in `input_ids`, of an example that `what_is_read` told `reads` of."""
         found, column, left = [], 0, iter(reads)
         for piece in self._pieces:
-            if isinstance(piece, _Fixed):
+            if isinstance(piece, Fixed):
                 column += len(piece.ids)
             else:
                 one = next(left)
@@ -213,68 +157,6 @@ class PromptTokenizer:
             raise ConfigError(f"prompt tokenizer settings: template must be a string, got {config['template']!r}")
         return cls(Template.parse(config["template"]), tokenizer, **{key: config[key] for key in _CONFIG_KEYS[1:]})
 
-    def _build_pieces(self) -> list[Union[_Fixed, _Slot]]:
-        """The template as an alternation of ready-made tokens and slots; fills the table of soft tokens."""
-        tokenizer, token_type = self.tokenizer, 0
-        fixed = _Fixed()
-        pieces: list[Union[_Fixed, _Slot]] = [fixed]
-        fixed.add([tokenizer.cls_id], token_type)
-        shared: dict[int, list[int]] = {}
-        for segment in merge_soft(self.template.segments):
-            if segment.token_type is not None:
-                token_type = segment.token_type
-            if isinstance(segment, Text):
-                first = not any(isinstance(piece, _Slot) for piece in pieces)
-                fixed = _Fixed()
-                pieces += [self._slot(segment, token_type, first), fixed]
-            elif isinstance(segment, Mask):
-                fixed.masks += range(len(fixed.ids), len(fixed.ids) + segment.length)
-                fixed.add([tokenizer.mask_id] * segment.length, token_type)
-            elif isinstance(segment, Sep):
-                fixed.add([tokenizer.sep_id], token_type)
-            elif isinstance(segment, Prefix):
-                continue  # it has no place in the sequence
-            elif isinstance(segment, Soft):
-                if segment.soft_id is None:
-                    numbers = self._number_soft(segment)
-                else:
-                    numbers = shared.get(segment.soft_id) or self._number_soft(segment)
-                    shared[segment.soft_id] = numbers
-                starts = (self._soft_tokens[number - 1].init_id for number in numbers)
-                fixed.add([tokenizer.unk_id if start is None else start for start in starts], token_type, numbers)
-            elif isinstance(segment, Hard):
-                fixed.add(self._tokens_of(segment.text), token_type)
-        fixed.add([tokenizer.sep_id], token_type)
-        return pieces
-
-    def _slot(self, segment: Text, token_type: int, first: bool) -> _Slot:
-        if segment.truncate is False:
-            return _Slot(segment.field, token_type, None, None)
-        mode = self.truncate_mode if segment.truncate is True else segment.truncate
-        return _Slot(segment.field, token_type, mode, self.first_max_length if first else self.other_max_length)
-
-    def _number_soft(self, segment: Soft) -> list[int]:
-        """New soft tokens for the segment -> their numbers."""
-        first = len(self._soft_tokens) + 1
-        tokens = self._learnable(segment)
-        self._soft_tokens += tokens
-        return list(range(first, first + len(tokens)))
-
-    def _learnable(self, segment: Union[Soft, Prefix]) -> list[SoftToken]:
-        """One for each token of the segment's words. Beyond its words they start from none, as in PaddleNLP."""
-        starts: list[Optional[int]] = [] if segment.text is None else list(self._tokens_of(segment.text))
-        length = segment.length or max(1, len(starts))
-        if length < len(starts):
-            logger.warning("length %d is ignored, its words have %d tokens: %s", length, len(starts), segment)
-        starts += [None] * (length - len(starts))
-        return [SoftToken(start, segment.encoder, segment.hidden_size) for start in starts]
-
-    def _tokens_of(self, words: str) -> list[int]:
-        ids = self.tokenizer.encode(words)
-        if not ids:
-            raise TemplateError(f"the words {words!r} of the template come to no token: {self.template}")
-        return ids
-
     def _wrap(self, texts: Sequence[list[int]]) -> Features:
         """Cut the texts (one per slot, in order) and put them into the template."""
         texts = self._fit(texts)
@@ -284,7 +166,7 @@ class PromptTokenizer:
         masks: list[int] = []
         taken = iter(texts)
         for piece in self._pieces:
-            if isinstance(piece, _Fixed):
+            if isinstance(piece, Fixed):
                 masks += [len(ids) + offset for offset in piece.masks]
                 ids += piece.ids
                 types += piece.types
@@ -342,41 +224,6 @@ def share_room(lengths: Sequence[int], room: int) -> list[int]:
     return shares
 
 
-def collate(
-    features: Sequence[Features], pad_id: int, pad_to_multiple_of: Optional[int] = None
-) -> dict[str, np.ndarray]:
-    """Pad to the longest (or to the next multiple) and stack, as int64.
-
-    Returns input_ids [B, L] and token_type_ids [B, L], padded with `pad_id` and 0; mask_columns [B, M], a column of
-    its own row each; and with soft prompts soft_ids [B, L], padded with 0. Raises ConfigError for an empty list and
-    for features of different templates.
-    """
-    if not features:
-        raise ConfigError("collate needs at least one example, got none")
-    if len({(len(one.mask_columns), one.soft_ids is None) for one in features}) > 1:
-        raise ConfigError("the examples of a batch come from different templates: masks or soft prompts differ")
-    lengths = np.array([len(one.input_ids) for one in features])
-    longest = int(lengths.max())
-    if pad_to_multiple_of is not None:
-        _check_length("pad_to_multiple_of", pad_to_multiple_of)
-        longest = -(-longest // pad_to_multiple_of) * pad_to_multiple_of
-    taken = np.arange(longest) < lengths[:, None]  # [B, L]
-
-    def stack(rows: list[list[int]], padding: int) -> np.ndarray:
-        array = np.full(taken.shape, padding, dtype=np.int64)
-        array[taken] = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=int(lengths.sum()))
-        return array
-
-    arrays = {
-        "input_ids": stack([one.input_ids for one in features], pad_id),
-        "token_type_ids": stack([one.token_type_ids for one in features], 0),
-        "mask_columns": np.array([one.mask_columns for one in features], dtype=np.int64),
-    }
-    if features[0].soft_ids is not None:
-        arrays["soft_ids"] = stack([one.soft_ids or [] for one in features], 0)
-    return arrays
-
-
 def _text_of(example: Example, name: str) -> str:
     text = getattr(example, name)
     if text is None:
@@ -386,8 +233,3 @@ def _text_of(example: Example, name: str) -> str:
             f"{{'text': '{name}'}} out of the template"
         )
     return text
-
-
-def _check_length(name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{name} must be a whole number of 1 or more, got {value!r}")

@@ -43,7 +43,7 @@ def run(engine):
 @pytest.mark.parametrize("output_format", FORMATS)
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
 def test_cut_anywhere(run, engine, bundle, data, capsys, monkeypatch, output_format, batch_size):
-    monkeypatch.setattr("prompt_kit.inference.predictor.WINDOW", 2)
+    monkeypatch.setattr("prompt_kit.inference.text_windows.WINDOW", 2)
     options = ("--output_format", output_format, *FORMATS[output_format], "--batch_size", str(batch_size))
     output = data / "out"
     whole = run(bundle, data, output, *options)
@@ -158,7 +158,7 @@ def test_mistakes(run, bundle, data, monkeypatch):
 
 
 def test_a_mistake_in_the_input_keeps_what_is_done(bundle, data, monkeypatch):
-    monkeypatch.setattr("prompt_kit.inference.predictor.WINDOW", 1)
+    monkeypatch.setattr("prompt_kit.inference.text_windows.WINDOW", 1)
     stream = io.TextIOWrapper(io.BytesIO("球队\n车\n\n股\n".encode()))
     stream.isatty = lambda: False
     monkeypatch.setattr(sys, "stdin", stream)

@@ -147,7 +147,7 @@ def test_precision_of_each_member(own, monkeypatch, caplog):
 
 
 def test_infer_takes_it_and_resumes(ensemble, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("prompt_kit.inference.predictor.WINDOW", 2)
+    monkeypatch.setattr("prompt_kit.inference.text_windows.WINDOW", 2)
     infer = load_script("infer")
     (tmp_path / "data.txt").write_text("球队\n车新新\n股票\n球\n车\n队队\n股\n", encoding="utf-8")
     arguments = ["--model_path_prefix", str(ensemble / "model"), "--data_dir", str(tmp_path), "--device", "cpu"]

@@ -19,7 +19,7 @@ from toy_bundle import edit_config, toy_config, write_toy_bundle
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import BundleError, ConfigError, DataError, DependencyError
 from prompt_kit.inference.onnx_model import OnnxModel
-from prompt_kit.inference.predictor import WINDOW, Prediction, Predictor, window_size
+from prompt_kit.inference.predictor import WINDOW, Prediction, Predictor
 from prompt_kit.metrics import softmax
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -559,9 +559,3 @@ def test_whole_numbers_of_numpy(folder):
         predictor.predict(["车"], top_k=1.0)
     with pytest.raises(ConfigError, match="top_k must be"):
         predictor.predict(["车"], top_k=np.int64(0))
-
-
-def test_texts_read_ahead_are_bounded():
-    assert window_size(1) == 1 and window_size(32) == 2048 and window_size(2048) == 65536 == window_size(65536)
-    with pytest.raises(ConfigError, match="batch_size must be a whole number from 1 to 65536, got 65537"):
-        window_size(65537)

@@ -7,31 +7,13 @@ import logging
 import pickle
 import random
 
-import numpy as np
 import pytest
+from char_tokenizer import CLS, MASK, SEP, UNK, CharTokenizer
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError, DataError, TemplateError
-from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer, SoftToken, collate, share_room
+from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer, SoftToken, share_room
 from prompt_kit.prompt.template import Template
-
-PAD, CLS, SEP, MASK, UNK = 0, 1, 2, 3, 4
-
-
-class CharTokenizer:
-    """'a' is 97, 'b' is 98, …; '?' is unknown, white space vanishes, and no string is a special token."""
-
-    pad_id, cls_id, sep_id, mask_id, unk_id = PAD, CLS, SEP, MASK, UNK
-
-    def __init__(self):
-        self.calls = 0
-
-    def encode(self, text):
-        return [UNK if char == "?" else ord(char) for char in text if not char.isspace()]
-
-    def encode_batch(self, texts):
-        self.calls += 1
-        return [self.encode(text) for text in texts]
 
 
 class TableTokenizer(CharTokenizer):
@@ -316,37 +298,6 @@ def test_missing_field_and_words_without_a_token():
 
     with pytest.raises(TemplateError, match="the words 'x' of the template come to no token"):
         PromptTokenizer(Template.parse("{'text': 'text_a'}x{'mask'}"), NoTokens())
-
-
-# --- collate
-
-
-def test_collate_pads_and_stacks():
-    tokenizer = build("{'text': 'text_a'}{'sep'}{'mask', 'token_type': 1}{'mask'}")
-    arrays = collate(tokenizer.encode_many([Example("abc"), Example("a")]), pad_id=9)
-    assert sorted(arrays) == ["input_ids", "mask_columns", "token_type_ids"]
-    assert all(array.dtype == np.int64 for array in arrays.values())
-    assert arrays["input_ids"].tolist() == [[1, 97, 98, 99, 2, 3, 3, 2], [1, 97, 2, 3, 3, 2, 9, 9]]
-    assert arrays["token_type_ids"].tolist() == [[0, 0, 0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 1, 1, 0, 0]]
-    assert arrays["mask_columns"].tolist() == [[5, 6], [3, 4]]  # columns of their rows, not flat positions
-
-
-def test_collate_with_soft_prompts_and_a_multiple():
-    features = build("{'soft'}{'text': 'text_a'}{'mask'}").encode_many([Example("ab"), Example("a")])
-    arrays = collate(features, PAD, pad_to_multiple_of=8)
-    assert arrays["soft_ids"].tolist() == [[0, 1, 0, 0, 0, 0, 0, 0]] * 2
-    assert arrays["input_ids"].shape == (2, 8)
-    assert collate(features, PAD, pad_to_multiple_of=6)["input_ids"].shape == (2, 6)  # the longest is a multiple
-
-
-def test_collate_errors():
-    with pytest.raises(ConfigError, match="collate needs at least one example, got none"):
-        collate([], PAD)
-    hard, soft = build("{'text': 'text_a'}{'mask'}"), build("{'text': 'text_a'}{'mask'}{'soft'}")
-    with pytest.raises(ConfigError, match="the examples of a batch come from different templates"):
-        collate([hard.encode(Example("a")), soft.encode(Example("a"))], PAD)
-    with pytest.raises(ConfigError, match="pad_to_multiple_of must be a whole number of 1 or more, got 0"):
-        collate([hard.encode(Example("a"))], PAD, pad_to_multiple_of=0)
 
 
 # --- PaddleNLP, and the real tokenizer

@@ -11,76 +11,67 @@ import copy
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-import numpy as np
 import paddle
 
 from prompt_kit.atomic import replace_folder
 from prompt_kit.data.lines import PathLike
 from prompt_kit.disk import check_space, writing_to
-from prompt_kit.errors import BundleError, CheckpointError, ConfigError
+from prompt_kit.errors import BundleError, ConfigError
 from prompt_kit.inference.bundle import bundle_file, load_prompt_tokenizer, read_bundle
-from prompt_kit.inference.carried_examples import EXAMPLES_FILE
-from prompt_kit.inference.tasks import TASK_FILE
-from prompt_kit.json_file import is_number, read_object
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt_config import (
-    CONFIG_FILE,
     BundleConfig,
-    EnsembleConfig,
-    TasksConfig,
-    kind_of,
     read_prompt_config,
     write_prompt_config,
 )
-from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, OUTPUT_NAME, STATES_NAME, TOKENIZER_FILE
+from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, TOKENIZER_FILE
 from prompt_kit.training.export.bf16 import Bf16, can_compare, compare_bf16
-from prompt_kit.training.export.int8 import to_int8
-from prompt_kit.training.export.model_card import model_card
-from prompt_kit.training.export.onnx_graph import convert, open_onnx, save_onnx, to_fp16
-from prompt_kit.training.export.parity import (
-    CALIBRATION_BATCHES,
-    FP16_TOLERANCE,
-    TOLERANCE,
-    Decisions,
-    compare_labels,
-    largest_difference,
-    largest_difference_of_states,
-    probe_batches,
-    text_batches,
+from prompt_kit.training.export.export_folder import (
+    GRAPH,
+    GRAPH_FILES,
+    ONNX_FILES,
+    WEIGHTS,
+    check_export,
+    check_output_folder,
+    copy_entry,
+    export_size,
+    is_export,
 )
+from prompt_kit.training.export.int8 import Int8, to_int8
+from prompt_kit.training.export.model_card import model_card
+from prompt_kit.training.export.onnx_graph import convert, save_onnx, to_fp16
+from prompt_kit.training.export.onnx_parity import check_onnx, compare_int8
+from prompt_kit.training.export.parity import CALIBRATION_BATCHES, Batches, probe_batches, text_batches
 from prompt_kit.training.export.static_graph import Outputs, open_static, run_eager, save_static
+from prompt_kit.training.export.training_folder import RESULT_FILES, open_checkpoint, read_metrics, read_results
 from prompt_kit.training.models.prompt_model import PromptModel
-from prompt_kit.training.runtime import require
 from prompt_kit.versions import installed_versions
 
-GRAPH = "model"
-ONNX_FILES = {"fp32": "model.onnx", "fp16": "model_fp16.onnx", "int8": "model_int8.onnx"}
-WEIGHTS = {precision: f"{name}.data" for precision, name in ONNX_FILES.items()}  # named as PyTorch's exporter does
-RESULT_FILES = ("all_results.json", "eval_results.json")
-_GRAPHS = 3 * 10**6  # bytes, at most, of all that is not weights
-_PAIR = ("fp32", "int8")
-_GRAPH_FILES = ("model.json", "model.pdmodel", "model.pdiparams", "model.pdiparams.info")
-_BUNDLE_FILES = {*_GRAPH_FILES, *ONNX_FILES.values(), *WEIGHTS.values(), TOKENIZER_FILE, CONFIG_FILE, EXAMPLES_FILE,
-                 "README.md"}  # fmt: skip
-_EXPORTED = (BundleConfig.kind, EnsembleConfig.kind, TasksConfig.kind)
-
-Batches = Sequence[dict[str, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Int8:
-    """Ask for model_int8.onnx too, made and compared on the texts of `data_dir`: dev.txt, and test.txt and data.txt.
-
-    force  write it though it changes more than 1 % of the labels
-    """
-
-    data_dir: PathLike
-    force: bool = False
+__all__ = [
+    "Bf16",
+    "Int8",
+    "GRAPH",
+    "ONNX_FILES",
+    "RESULT_FILES",
+    "WEIGHTS",
+    "check_export",
+    "check_output_folder",
+    "copy_entry",
+    "export_bundle",
+    "export_checkpoint",
+    "export_size",
+    "export_static",
+    "is_export",
+    "on_cpu",
+    "open_checkpoint",
+    "read_metrics",
+    "read_results",
+]
 
 
 def export_bundle(
@@ -141,27 +132,6 @@ def export_checkpoint(
         return _export(model, output_dir, read_metrics(folder), fp16, int8, bf16, about, states)
 
 
-def open_checkpoint(folder: PathLike, base_model: Optional[str] = None) -> PromptModel:
-    """The model in a folder that train.py wrote, or in a checkpoint-N in it.
-
-    Raises CheckpointError when the folder is not there or not a training folder, or its prompt does not fit `base_model`.
-    """
-    folder = Path(os.path.abspath(folder))
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"no such folder: {folder}; expected the --output_dir of train.py, or a checkpoint-N in it"
-        )
-    if kind_of(folder) in _EXPORTED:
-        raise CheckpointError(f"{folder} is an exported folder; expected the training folder that it was made from")
-    if not (folder / CONFIG_FILE).is_file():
-        inside = sorted(path.name for path in folder.glob("checkpoint-*"))
-        hint = f"the run is not finished; name one of {', '.join(inside)} in it" if inside else "train first"
-        raise CheckpointError(
-            f"{folder / CONFIG_FILE} is missing, so the folder is not a finished training run: {hint}"
-        )
-    return PromptModel.from_pretrained(folder, base_model)
-
-
 def export_static(
     prefix: PathLike,
     output_dir: PathLike,
@@ -193,26 +163,6 @@ def export_static(
     with on_cpu():
         weights = params_file.stat().st_size
         return _write(output_dir, config, prompt_tokenizer, write_graph, weights, fp16, int8, bf16)
-
-
-def read_metrics(folder: PathLike) -> dict[str, float]:
-    """Accuracy and F1 scores of the results files that train.py leaves in its output folder; {} without any."""
-    return {
-        key: float(value)
-        for key, value in read_results(folder).items()
-        if key.endswith(("accuracy", "f1")) and is_number(value)
-    }
-
-
-def read_results(folder: PathLike) -> dict[str, Any]:
-    """All that the results files of a training folder hold; {} without any."""
-    found: dict[str, Any] = {}
-    for name in RESULT_FILES:
-        try:
-            found.update(read_object(Path(folder) / name, CheckpointError, "train again"))
-        except CheckpointError:
-            continue  # it is for information only
-    return found
 
 
 def _export(
@@ -280,24 +230,24 @@ def _write(
     with writing_to("cannot export into", folder):
         with replace_folder(folder) as staging:
             expected = dict(zip(config.outputs, zip(*write_graph(staging, batches))))
-            graph_file = next(staging / name for name in _GRAPH_FILES if (staging / name).is_file())
+            graph_file = next(staging / name for name in GRAPH_FILES if (staging / name).is_file())
             onnx_model = convert(graph_file, staging / "model.pdiparams", config.inputs, config.outputs)
             models, parity, agreement = {}, {}, {}
             for precision in ("fp32", "fp16") if fp16 else ("fp32",):
                 path = staging / ONNX_FILES[precision]
                 save_onnx(onnx_model if precision == "fp32" else to_fp16(onnx_model), path, WEIGHTS[precision])
                 models[precision] = path.name
-                parity[precision] = _check(path, expected, batches, precision)
+                parity[precision] = check_onnx(path, expected, batches, precision)
             if int8 is not None:
                 path = staging / ONNX_FILES["int8"]
                 for narrowing in (True, False):  # the second is slower and nearer, for a model that needs it
                     path.unlink(missing_ok=True)
                     (staging / WEIGHTS["int8"]).unlink(missing_ok=True)
                     save_onnx(to_int8(onnx_model, texts[:CALIBRATION_BATCHES], narrowing), path, WEIGHTS["int8"])
-                    parity["int8"], agreement["int8"] = _compare(staging, texts, config.decisions)
+                    parity["int8"], agreement["int8"] = compare_int8(staging, texts, config.decisions)
                     if agreement["int8"]["share"] >= LEAST_AGREEMENT["int8"]:
                         break
-                check_agreement(agreement["int8"], int8)
+                int8.accept(agreement["int8"])
                 models["int8"] = path.name
             if texts and (bf16 is not None or can_compare()):
                 agreement["bf16"] = compare_bf16(staging / ONNX_FILES["fp32"], texts, config)
@@ -314,47 +264,6 @@ def _write(
             for path in others:
                 copy_entry(path, staging)
     return config
-
-
-def export_size(weights: int, fp16: bool, int8: bool) -> int:
-    """About how many bytes an export is whose static graph has weights of `weights` bytes: graph, model.onnx, the others.
-
-    Paddle and its converter are told nothing of a full disk: one ends the process, the other blames the graph.
-    """
-    return int(weights * (2 + 0.5 * fp16 + 0.5 * int8)) + _GRAPHS
-
-
-def _check(path: Path, expected: Mapping[str, Sequence[np.ndarray]], batches: Batches, precision: str) -> float:
-    """The largest difference of a logit; BundleError where an output is not the model's."""
-    run = open_onnx(path)
-    actual = [run(batch) for batch in batches]
-    tolerance = TOLERANCE if precision == "fp32" else FP16_TOLERANCE
-    try:
-        if STATES_NAME in expected:
-            run = open_onnx(path, STATES_NAME)
-            states = [run(batch) for batch in batches]
-            largest_difference_of_states(expected[STATES_NAME], states, tolerance, path.name)
-        return largest_difference(expected[OUTPUT_NAME], actual, tolerance, path.name, near_ties=precision != "fp32")
-    except BundleError as error:
-        if precision == "fp32":
-            raise
-        raise BundleError(f"{error}; this model does not survive half precision: export with --no_fp16") from error
-
-
-def _compare(folder: Path, texts: Batches, decisions: Decisions) -> tuple[float, dict[str, float]]:
-    """(largest difference of a logit, what the bundle says of the agreement) of model_int8.onnx and model.onnx."""
-    wanted, got = ([run(batch) for batch in texts] for run in map(open_onnx, (folder / ONNX_FILES[p] for p in _PAIR)))
-    difference, share = compare_labels(wanted, got, decisions)
-    return difference, {"share": share, "texts": sum(map(len, wanted))}
-
-
-def check_agreement(found: dict[str, float], int8: Int8) -> None:
-    least = LEAST_AGREEMENT["int8"]
-    if found["share"] < least and not int8.force:
-        raise BundleError(
-            f"model_int8.onnx gives only {found['share']:.2%} of {found['texts']} texts of {os.fspath(int8.data_dir)} the label "
-            f"that model.onnx gives, less than {least:.0%}: export without --int8, or with --force; nothing was written"
-        )
 
 
 @contextlib.contextmanager
@@ -377,51 +286,3 @@ def _copy(model: PromptModel) -> PromptModel:
     for name, parameter in model.named_parameters():
         own[name].set_value(parameter.detach().astype("float32").cpu().numpy())
     return copied
-
-
-def check_export(folder: PathLike) -> None:
-    """Raise, before a model is trained, what would keep it from being exported into `folder`.
-
-    BundleError: it holds something else than an export. DependencyError: a package of the export is not installed.
-    """
-    for module in ("paddle2onnx", "onnx", "onnxruntime"):
-        require(module)
-    check_output_folder(Path(os.path.abspath(folder)))
-
-
-def is_export(folder: PathLike) -> bool:
-    """Whether a folder is empty, or what an export left, of one model or of several."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        return False
-    if kind_of(folder) in _EXPORTED:
-        return True
-    try:
-        return not check_output_folder(folder)
-    except BundleError:
-        return False
-
-
-def check_output_folder(folder: Path) -> list[Path]:
-    """Entries of `folder` that an export must keep. BundleError when it holds something else than an export."""
-    if not folder.exists():
-        return []
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is a file; expected a folder for the export")
-    entries = sorted(folder.iterdir())
-    names = {path.name for path in entries if not TASK_FILE.fullmatch(path.name)}
-    left_by_export = names <= _BUNDLE_FILES and names & {*_GRAPH_FILES, *ONNX_FILES.values()}
-    if entries and not left_by_export and kind_of(folder) not in (BundleConfig.kind, TasksConfig.kind):
-        shown = ", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")
-        raise BundleError(
-            f"{folder} is not empty and not an exported folder (it has {shown}); give an --output_dir that is new, empty or "
-            "an earlier export"
-        )
-    return [path for path in entries if path.name not in _BUNDLE_FILES and not TASK_FILE.fullmatch(path.name)]
-
-
-def copy_entry(path: Path, folder: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.copytree(path, folder / path.name, symlinks=True)
-    else:
-        shutil.copy2(path, folder / path.name, follow_symlinks=False)

@@ -10,19 +10,43 @@ it meets are multiplied by it, after Xiao et al., SmoothQuant, ICML 2023 (arXiv:
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import BundleError
 from prompt_kit.inference.cores import physical_cores
+from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT
 from prompt_kit.training.export.onnx_graph import drop_unused
 
 # Channels up to the peak of nine in ten keep their size. Measured on a 4-layer model: 90 kept more labels than 70, or
 # than moving half of every channel's size.
 _ORDINARY = 90
 _LARGEST = 127  # symmetric: zero is exact, and no weight falls on -128
+
+
+@dataclass(frozen=True)
+class Int8:
+    """Ask for model_int8.onnx too, made and compared on the texts of `data_dir`: dev.txt, and test.txt and data.txt.
+
+    force  write it though it changes more than 1 % of the labels
+    """
+
+    data_dir: PathLike
+    force: bool = False
+
+    def accept(self, found: dict[str, float]) -> None:
+        """Raises BundleError when too few labels are those of model.onnx."""
+        least = LEAST_AGREEMENT["int8"]
+        if found["share"] < least and not self.force:
+            raise BundleError(
+                f"model_int8.onnx gives only {found['share']:.2%} of {found['texts']} texts of {os.fspath(self.data_dir)} the "
+                f"label that model.onnx gives, less than {least:.0%}: export without --int8, or with --force; nothing was written"
+            )
 
 
 def to_int8(model: Any, batches: Sequence[dict[str, np.ndarray]], narrowing: bool = True) -> Any:

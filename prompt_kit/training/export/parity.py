@@ -17,6 +17,7 @@ TOLERANCE = 1e-4  # absolute plus relative
 # fp16 keeps 11 bits, and a dozen layers add up; a wrong conversion (an overflow, a lost mask) is far beyond this
 FP16_TOLERANCE = 3e-2
 
+Batches = Sequence[dict[str, np.ndarray]]
 Decisions = Callable[[np.ndarray], np.ndarray]  # label logits [N, C] -> bool [N, C], the labels that are answered
 
 CALIBRATION_BATCHES = 8  # of _BATCH texts

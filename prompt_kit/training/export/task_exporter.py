@@ -19,26 +19,22 @@ from prompt_kit.inference.tasks import default_task_name, task_file, write_task
 from prompt_kit.prompt_config import BundleConfig, TasksConfig, write_prompt_config
 from prompt_kit.prompt_config.kinds import LEAST_AGREEMENT, OUTPUT_NAME, TOKENIZER_FILE
 from prompt_kit.prompt_config.tasks import check_task_name, graph_inputs
-from prompt_kit.training.export.exporter import (
+from prompt_kit.training.export.export_folder import (
     GRAPH,
     ONNX_FILES,
     WEIGHTS,
-    Batches,
-    Int8,
-    check_agreement,
     check_output_folder,
     copy_entry,
     export_size,
-    on_cpu,
-    open_checkpoint,
-    read_metrics,
 )
-from prompt_kit.training.export.int8 import to_int8
+from prompt_kit.training.export.exporter import on_cpu
+from prompt_kit.training.export.int8 import Int8, to_int8
 from prompt_kit.training.export.onnx_graph import convert, open_onnx, save_onnx, to_fp16
 from prompt_kit.training.export.parity import (
     CALIBRATION_BATCHES,
     FP16_TOLERANCE,
     TOLERANCE,
+    Batches,
     Decisions,
     compare_labels,
     largest_difference,
@@ -47,6 +43,7 @@ from prompt_kit.training.export.parity import (
 )
 from prompt_kit.training.export.static_graph import run_eager
 from prompt_kit.training.export.task_graph import Arrays, TaskGraph, task_arrays
+from prompt_kit.training.export.training_folder import open_checkpoint, read_metrics
 from prompt_kit.training.models.frozen_base import weights_hash
 from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.versions import installed_versions
@@ -248,7 +245,7 @@ def _int8(
         if all(one["share"] >= LEAST_AGREEMENT["int8"] for _, one in found.values()):
             break
     for (_, one), each in zip(found.values(), asked):
-        check_agreement(one, each)
+        each.accept(one)
     return found
 
 

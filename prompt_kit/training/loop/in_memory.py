@@ -26,7 +26,7 @@ from prompt_kit.training.loop.arguments import ModelArguments, PromptTrainingArg
 from prompt_kit.training.loop.callbacks import ProgressCallback
 from prompt_kit.training.loop.command_line import set_what_follows
 from prompt_kit.training.loop.device import choose_device, use_device
-from prompt_kit.training.loop.session import start_model
+from prompt_kit.training.loop.new_model import start_model
 from prompt_kit.training.loop.task_rules import check_task
 from prompt_kit.training.loop.trainer import PromptTrainer
 from prompt_kit.training.models.base import TextClassifier

@@ -85,7 +85,7 @@ def _check_outputs(args: PromptTrainingArguments) -> None:
         if _FOLDERS.fullmatch(path.name) and not path.is_dir():
             raise ConfigError(f"{path.absolute()} is a file, where a folder is to be written; {_ELSEWHERE}")
     if args.do_export:
-        from prompt_kit.training.export.exporter import check_export
+        from prompt_kit.training.export.export_folder import check_export
 
         check_export(folder / "export")
 
@@ -114,7 +114,7 @@ def _check_no_other_run(args: PromptTrainingArguments) -> None:
 
 def clear(folder: Path) -> None:
     """Delete the run that a folder holds, its export too, and nothing else."""
-    from prompt_kit.training.export.exporter import is_export
+    from prompt_kit.training.export.export_folder import is_export
 
     for path in run_folders(folder):
         remove_folder(path)

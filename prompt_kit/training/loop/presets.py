@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prompt_kit.training.models.prompt_model import PLAIN_PROMPT
+from prompt_kit.training.models.prompt_choice import PLAIN_PROMPT
 
 # example: the settings of PaddleNLP's few-shot example, as its article runs it.
 # best: what docs/methods.md found best for one model, which learns from five on the unlabelled texts of the data folder.

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Optional
 
 from prompt_kit.errors import CheckpointError
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.checkpoint import START, is_self_training, last_checkpoint
+from prompt_kit.training.loop.output_folder import clear
 from prompt_kit.training.loop.run_record import adopt_settings
 from prompt_kit.training.models.base import TextClassifier, is_prompt_only
 from prompt_kit.training.models.prompt_model import PromptModel
 
 logger = logging.getLogger(__name__)
+
+
+def checkpoint_to_resume(args: PromptTrainingArguments) -> Optional[str]:
+    """The checkpoint-N, or self-training run, to train on from, or None; clears a folder that is to be overwritten."""
+    if args.resume_from_checkpoint is not None:
+        return str(
+            checkpoint_of(args, args.resume_from_checkpoint)
+            if args.unlabeled_file is None
+            else args.resume_from_checkpoint
+        )
+    if args.overwrite_output_dir and args.should_save:
+        clear(Path(args.output_dir))
+    return None
 
 
 def with_settings_of_run(args: PromptTrainingArguments, given: frozenset[str]) -> PromptTrainingArguments:

@@ -14,12 +14,10 @@ from paddle import nn
 from prompt_kit.data.dataset import AText, Dataset
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
-from prompt_kit.prompt.neutral_templates import neutral_templates
 from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
-from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import ModelConfig
 from prompt_kit.training.models.architectures import architecture_classes, architecture_name
@@ -48,28 +46,30 @@ from prompt_kit.training.models.label_odds import (
     start_of_sets,
 )
 from prompt_kit.training.models.mask_states import mask_states
+from prompt_kit.training.models.prompt_choice import (
+    DEFAULT_PROMPT,
+    PAIR_PROMPT,
+    PLAIN_PROMPT,
+    choose_prompt,
+    default_prompt,
+    pair_prompt,
+)
 from prompt_kit.training.models.prototype_head import PrototypeHead
 from prompt_kit.training.models.soft_prompt import add_soft_prompt
-from prompt_kit.training.models.template_choice import TemplateJudge, choose_template
+
+__all__ = [
+    "DEFAULT_PROMPT",
+    "PAIR_PROMPT",
+    "PLAIN_PROMPT",
+    "PromptModel",
+    "PromptModelConfig",
+    "default_prompt",
+    "pair_prompt",
+]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PROMPT = "{'mask'}{'mask'}{'soft': '新闻：'}{'text': 'text_a'}"  # reads 体育新闻：今晚国足迎战日本队
-PAIR_PROMPT = "{{'text': 'text_a'}}{{'sep'}}{{'text': 'text_b'}}{{'soft': '。两句话的关系是'}}{}"
-PLAIN_PROMPT = "这条新闻标题的主题是"  # for label words of other lengths than two tokens; PaddleNLP's example has it
 _MOST_TEXTS = 4000  # unlabelled ones that the cosine head is started from: more gained nothing, and take longer
-
-
-def pair_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
-    """The prompt of two texts where none is given, with two masks if every label word fits them, else with one."""
-    fits = all(len(tokenizer.encode(word)) == 2 for words in verbalizer.words for word in words)
-    return PAIR_PROMPT.format("{'mask'}{'mask'}" if fits else "{'mask'}")
-
-
-def default_prompt(verbalizer: Verbalizer, tokenizer: Tokenizer) -> str:
-    """The prompt where none is given: two masks in front of the text if every label word fits them, else one behind it."""
-    fits = all(len(tokenizer.encode(word)) == 2 for words in verbalizer.words for word in words)
-    return DEFAULT_PROMPT if fits else PLAIN_PROMPT
 
 
 @dataclass(frozen=True)
@@ -207,12 +207,7 @@ class PromptModel(TextClassifier):
         backbone = load_backbone(model_name_or_path, trust_pickle=trust_pickle)
         logger.info("language model: %s (%s)", backbone.name, backbone.reason)
         if prompt is None:
-            if pairs:
-                prompt = pair_prompt(verbalizer, backbone.tokenizer)
-            elif head == "cosine":
-                prompt = str(_choose_template(backbone, verbalizer, dataset, max_seq_length, task))
-            else:
-                prompt = default_prompt(verbalizer, backbone.tokenizer)
+            prompt = choose_prompt(backbone, verbalizer, head, pairs, dataset, max_seq_length, task)
         template = Template.from_prompt(prompt)
         if template.uses_soft:
             hidden_size = None if soft_encoder == "none" else encoder_hidden_size
@@ -398,24 +393,3 @@ class PromptModel(TextClassifier):
     @staticmethod
     def read_model_config(config: ModelConfig) -> PromptModelConfig:
         return PromptModelConfig(config.head, config.base_model, config.mode, config.calibration, config.task)
-
-
-def _choose_template(
-    backbone: Backbone, verbalizer: Verbalizer, dataset: Optional[Dataset], max_seq_length: int, task: Task
-) -> Template:
-    """The neutral template that suits the dataset best; the first one without a dataset. Says which, and why."""
-    templates = neutral_templates()
-    if dataset is None or not (dataset.train or dataset.unlabelled):
-        return templates[0]
-    judge = TemplateJudge(
-        backbone.model, backbone.tokenizer, verbalizer, dataset.train or (), dataset.dev or (),
-        [text for text in dataset.unlabelled or () if isinstance(text, str)],
-        task, max_seq_length=max_seq_length,
-    )  # fmt: skip
-    scores = [judge.score(template) for template in templates]
-    best = choose_template(scores)
-    known = "share of the labels found before training" if task.several else "accuracy before training"
-    what = known if dataset.train else "mean probability of the best label word"
-    listed = ", ".join(f"{score.mean:.3f}" for score in scores)
-    logger.info("template: %s (%s of the %d tried: %s)", best.template, what, len(scores), listed)
-    return best.template

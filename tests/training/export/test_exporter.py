@@ -23,8 +23,8 @@ from prompt_kit.inference.predictor import Predictor
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
-from prompt_kit.training.export import exporter, onnx_graph, parity
-from prompt_kit.training.export.exporter import Int8, export_bundle, export_checkpoint, export_static, read_metrics
+from prompt_kit.training.export import onnx_graph, onnx_parity
+from prompt_kit.training.export.exporter import Int8, export_bundle, export_checkpoint, export_static
 from prompt_kit.training.models.backbone import load_backbone
 from prompt_kit.training.models.prompt_model import PromptModel
 
@@ -260,7 +260,7 @@ def lines(path):
 
 @pytest.mark.slow
 def test_int8_that_changes_labels_is_refused(tmp_path, tiny_data, monkeypatch):
-    monkeypatch.setattr(exporter, "compare_labels", lambda *_: (0.5, 0.875))
+    monkeypatch.setattr(onnx_parity, "compare_labels", lambda *_: (0.5, 0.875))
     with pytest.raises(BundleError, match=r"only 87.50% of 8 texts of .*less than 99%.*--force; nothing was written"):
         export_bundle(tiny_model(), tmp_path / "export", int8=Int8(tiny_data))
     assert list(tmp_path.iterdir()) == []
@@ -282,8 +282,8 @@ def test_a_graph_that_answers_otherwise_is_not_written(tmp_path, monkeypatch, be
     if before == "a bundle":
         export_bundle(tiny_model(HARD), folder, fp16=False)
     old = {path.name: path.read_bytes() for path in folder.glob("*")}
-    real = exporter.open_onnx
-    monkeypatch.setattr(exporter, "open_onnx", lambda path: lambda arrays: real(path)(arrays) + np.float32(5e-3))
+    real = onnx_parity.open_onnx
+    monkeypatch.setattr(onnx_parity, "open_onnx", lambda path: lambda arrays: real(path)(arrays) + np.float32(5e-3))
     with pytest.raises(BundleError, match=r"model\.onnx: logits differ .* nothing was written"):
         export_bundle(tiny_model(HARD, seed=1), folder)
     assert {path.name: path.read_bytes() for path in folder.glob("*")} == old
@@ -351,19 +351,6 @@ def test_export_of_a_checkpoint(tmp_path):
         export_checkpoint(tmp_path / "run" / "export", tmp_path / "again")
 
 
-def test_no_checkpoint(tmp_path):
-    with pytest.raises(CheckpointError, match="no such folder"):
-        export_checkpoint(tmp_path / "none", tmp_path / "export")
-    (tmp_path / "run" / "checkpoint-5").mkdir(parents=True)
-    with pytest.raises(CheckpointError, match="checkpoint-5"):
-        export_checkpoint(tmp_path / "run", tmp_path / "export")
-
-
-def test_metrics_are_for_information_only(tmp_path):
-    (tmp_path / "all_results.json").write_text("{", encoding="utf-8")
-    assert read_metrics(tmp_path) == {}
-
-
 def test_a_static_graph_is_converted_again(bundle, tmp_path):
     model, folder = bundle
     config = export_static(folder / "model", tmp_path / "export")
@@ -429,26 +416,3 @@ def test_a_static_graph_of_another_template(bundle, tmp_path):
 def test_predictor_of_an_export_pickles(bundle):
     predictor = Predictor(bundle[1], device="cpu")
     assert pickle.loads(pickle.dumps(predictor)).predict(TEXTS) == predictor.predict(TEXTS)  # noqa: S301  our own bytes
-
-
-def test_probe_batches_are_short_mixed_and_full():
-    prompt_tokenizer = tiny_model(max_seq_length=24).prompt_tokenizer
-    shapes = [batch["input_ids"].shape for batch in parity.probe_batches(prompt_tokenizer)]
-    short = prompt_tokenizer.num_prompt_tokens + 1
-    assert shapes == [(1, short), (1, short + (24 - short + 1) // 2 - 1), (1, 24), (3, short), (3, 24), (3, 24)]
-    mixed = parity.probe_batches(prompt_tokenizer)[4]
-    assert len(set((mixed["input_ids"] != 0).sum(axis=1).tolist())) == 3
-
-
-def test_comparison_by_hand():
-    expected = [np.array([[1.0, 0.0], [0.0, 2.0]])]
-    assert parity.largest_difference(expected, [expected[0] + 1e-4], 1e-4, "x") == pytest.approx(1e-4)
-    for actual in ([[1.0, 3e-4], [0.0, 2.0]], [[1.0, np.nan], [0.0, 2.0]], [[1.0, np.inf], [0.0, 2.0]]):
-        with pytest.raises(BundleError, match="x: logits differ"):
-            parity.largest_difference(expected, [np.array(actual)], 1e-4, "x")
-    tie = [np.array([[1.0, 1.00001]])]
-    with pytest.raises(BundleError, match="best label"):
-        parity.largest_difference(tie, [tie[0][:, ::-1]], 1e-4, "x")
-    assert parity.largest_difference(tie, [tie[0][:, ::-1]], 1e-4, "x", near_ties=True) == pytest.approx(1e-5)
-    with pytest.raises(BundleError, match="shape"):
-        parity.largest_difference(expected, [np.zeros((2, 3))], 1e-4, "x")

@@ -12,7 +12,7 @@ from prompt_kit.errors import BundleError, ConfigError
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import collate
-from prompt_kit.training.export import exporter
+from prompt_kit.training.export import onnx_parity
 from prompt_kit.training.export.exporter import export_bundle, export_checkpoint
 
 TEXTS = [example.text_a for example in EXAMPLES]
@@ -79,13 +79,13 @@ def test_rtd_has_no_states(tmp_path):
 
 
 def test_states_that_differ_are_not_written(tmp_path, monkeypatch):
-    real = exporter.open_onnx
+    real = onnx_parity.open_onnx
 
     def wrong(path, *output):
         run = real(path, *output)
         return (lambda arrays: run(arrays) + np.float32(1e-3)) if output else run
 
-    monkeypatch.setattr(exporter, "open_onnx", wrong)
+    monkeypatch.setattr(onnx_parity, "open_onnx", wrong)
     with pytest.raises(BundleError, match="states differ from the model's by 0.001"):
         export_bundle(MODELS["cosine"](), tmp_path / "export", fp16=False, states=True)
     assert not (tmp_path / "export").exists()

@@ -16,7 +16,7 @@ from tiny import EXAMPLES, LABELS, tiny_finetune, tiny_model
 from prompt_kit.data.dataset import read_examples
 from prompt_kit.errors import ConfigError, DataError
 from prompt_kit.metrics import wilson_interval
-from prompt_kit.training.loop import cross_validation, session
+from prompt_kit.training.loop import cross_validation, steps
 from prompt_kit.training.loop.cross_validation import best_evaluation, cross_validate, deal, number_of_folds
 from prompt_kit.training.loop.trainer import PromptTrainer
 
@@ -116,16 +116,16 @@ def train(tiny_folder, tiny_data, tmp_path):
 
 def test_without_dev_another_head_is_cross_validated(train, tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.INFO, logger="prompt_kit")
-    steps = []
-    real = session.StopAfter
-    monkeypatch.setattr(session, "StopAfter", lambda epochs: steps.append(epochs) or real(epochs))
+    asked = []
+    real = steps.StopAfter
+    monkeypatch.setattr(steps, "StopAfter", lambda epochs: asked.append(epochs) or real(epochs))
     found = train("--method finetune --cross_validation 2")
     rows = read_examples(train.data / "train.txt", LABELS.labels)
     assert found["eval_by"] == "2-fold cross-validation on train.txt" and found["eval_samples"] == len(rows)
     assert found["eval_interval"][0] <= found["eval_accuracy"] <= found["eval_interval"][1]
     state = json.loads((tmp_path / "out" / "trainer_state.json").read_text("utf-8"))
-    assert steps and round(state["epoch"]) == steps[0]
-    assert any(f"training on all {len(rows)} examples for {steps[0]} epochs" in line for line in caplog.messages)
+    assert asked and round(state["epoch"]) == asked[0]
+    assert any(f"training on all {len(rows)} examples for {asked[0]} epochs" in line for line in caplog.messages)
     assert (tmp_path / "out" / "model.safetensors").is_file()
 
 

@@ -13,7 +13,7 @@ from prompt_kit.errors import (
     DependencyError,
     PromptKitError,
 )
-from prompt_kit.training.export import exporter
+from prompt_kit.training.export import export_folder
 from prompt_kit.training.loop.output_folder import clear
 
 
@@ -151,7 +151,7 @@ def test_a_package_that_the_export_lacks_is_told_before_the_work(train, tmp_path
     def lacks(module):
         raise DependencyError(f"{module} is not installed")
 
-    monkeypatch.setattr(exporter, "require", lacks)
+    monkeypatch.setattr(export_folder, "require", lacks)
     command = f"{SHORT} --do_export --output_dir {tmp_path / 'out'}"
     assert "paddle2onnx is not installed" in refusal(DependencyError, train, command, model="never looked at")
     assert not (tmp_path / "out").exists()

@@ -19,7 +19,6 @@ from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
-from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.models import base as classifier
 from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.models.prompt_model import PromptModel, PromptModelConfig
@@ -574,18 +573,6 @@ def test_build_takes_a_hard_prompt_and_no_encoder(tiny_folder):
     assert PromptModel.build(LABELS, HARD, str(tiny_folder), head="manual", max_seq_length=32).soft_prompt is None
     plain = PromptModel.build(LABELS, SOFT, str(tiny_folder), soft_encoder="none", max_seq_length=32)
     assert [token.encoder for token in plain.prompt_tokenizer.soft_tokens] == [None] * len(SOFT)
-
-
-@pytest.mark.parametrize(
-    "lines, masks",
-    [(["car==汽车", "sports==体育,比赛"], 2), (["car==车", "sports==体育"], 1), (["car==汽车", "sports==体育,球"], 1)],
-)
-def test_the_default_prompt_has_two_masks_where_every_word_has_two_tokens(tiny_folder, lines, masks):
-    verbalizer, options = Verbalizer.from_lines(lines), {"model_name_or_path": str(tiny_folder), "max_seq_length": 32}
-    model = PromptModel.build(verbalizer, head="soft", **options)
-    assert model.prompt_tokenizer.num_masks == masks and model.template.uses_soft
-    cosine = PromptModel.build(verbalizer, **options)  # reads words of any length as texts
-    assert cosine.prompt_tokenizer.num_masks == 2 and cosine.template.uses_soft
 
 
 def test_a_pass_that_fails_leaves_the_encoder_whole():

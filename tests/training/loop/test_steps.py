@@ -1,4 +1,4 @@
-"""Runs without dev.txt or train.txt: what is trained, and what it is judged by."""
+"""The steps of a run without dev.txt or train.txt: what is trained, and what it is judged by."""
 
 from __future__ import annotations
 

@@ -1,0 +1,27 @@
+"""What an argument of a call may be: one of several words, or a whole number in a range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any, Optional
+
+from prompt_kit.errors import ConfigError, shown
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """ConfigError for what is none of the choices."""
+    if value not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}")
+
+
+def check_number(name: str, value: Any, least: int, most: Optional[int] = None) -> int:
+    """`value` as an int, of whatever whole type (numpy's too); ConfigError out of its range."""
+    if (
+        isinstance(value, Integral)
+        and not isinstance(value, bool)
+        and least <= int(value) <= (int(value) if most is None else most)
+    ):
+        return int(value)
+    expected = f"of {least} or more" if most is None else f"from {least} to {most}"
+    raise ConfigError(f"{name} must be a whole number {expected}, got {shown(value)}")
