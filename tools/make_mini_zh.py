@@ -404,6 +404,17 @@ def names(layers: int) -> Iterator[tuple[str, list[str], bool]]:
     yield "bias", ["cls.predictions.decoder.bias"], False
 
 
+@torch.no_grad()
+def keep_share(student: Student, folder: Path, share: float) -> None:
+    """Move the weights back towards those of `folder`, where they began, by `share`.
+
+    Source: Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (arXiv:2109.01903): what a mean of the weights
+    before and after loses of the new is less than what it keeps of the old.
+    """
+    for new, old in zip(student.parameters(), go_on(folder).parameters()):
+        new.lerp_(old, share)
+
+
 def write(student: Student, tokenizer: Tokenizer, folder: Path) -> None:
     """As PaddleNLP's AutoModelForMaskedLM reads it: its names, Linear weights [in, out], float16."""
     arrays = {}
@@ -451,6 +462,7 @@ def main() -> None:
     add("--vocab_lines", type=Path, nargs="+", help="texts that the vocabulary is made of")
     add("--output_dir", type=Path, required=True)
     add("--start_from", type=Path, help="a folder that this program wrote: go on from its weights, with its vocabulary")
+    add("--keep_share", type=float, default=0.0, help="of the weights of --start_from, to be kept (default: 0)")
     add("--layers", type=int, nargs="+", default=[0, 3, 7, 11], help="of the teacher (default: 0 3 7 11)")
     add("--inner", type=int, default=768, help="feed-forward width (default: 768)")
     add("--vocab_size", type=int, default=8000)
@@ -487,6 +499,8 @@ def main() -> None:
         tokenizer = Tokenizer.from_file(vocabulary)
         student = start(tokenizer, args.layers, args.inner)
     train(args, tokenizer, student)
+    if args.start_from:
+        keep_share(student, args.start_from, args.keep_share)
     write(student, tokenizer, args.output_dir)
 
 

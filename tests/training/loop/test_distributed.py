@@ -12,7 +12,6 @@ import sys
 import numpy as np
 import pytest
 from runs import names, saved_weights
-from scripts import load_script
 from tiny import VOCABULARY, tiny_backbone
 
 # The states of a random model differ little between texts, and a cosine head magnifies what they differ by, rounding too;
@@ -45,14 +44,18 @@ def data(tiny_data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def one(still_folder, data, tmp_path_factory):
-    """The folder of a run in one process."""
+def one(root, still_folder, data, tmp_path_factory):
+    """The folder of a run in one process, started as the two are: the matrix library is told of the processor before it loads."""
     folder = tmp_path_factory.mktemp("one")
-    load_script("train").main(
-        [*RUN.split(), "--output_dir", str(folder), "--data_dir", str(data), "--model_name_or_path", str(still_folder)]
-        + "--per_device_train_batch_size 8".split()
-    )
-    return folder
+    done = subprocess.run(
+        [
+            sys.executable, str(root / "train.py"), *RUN.split(), "--output_dir", "out", "--data_dir", data,
+            "--model_name_or_path", still_folder, "--per_device_train_batch_size", "8",
+        ],
+        cwd=folder, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder / "out"
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["plain", "accumulating"])
