@@ -40,7 +40,7 @@ def test_page(flags, tmp_path, capsys):
     assert "2 of 4 texts of test.txt are right, 50.0% (95 % interval 15.0% to 85.0%)" in captured.err
     page = (tmp_path / "report" / "report.html").read_text("utf-8")
     assert "<dd>1 / 4</dd>" in page, "one text is cut"
-    assert '<mark style="--strength: 0.60">车</mark>股' in page and "车 +" in page
+    assert '<mark style="--strength: 0.60">车</mark>股' in page and "车&nbsp;+" in page
     assert "toy" in page and (tmp_path / "report" / "training.png").is_file()
 
 

@@ -18,7 +18,7 @@ def test_labels_that_are_far_apart_lose_nothing():
     corners = np.eye(3) * 10
     ids = np.repeat(np.arange(3), 4)
     known = {split: (corners[ids] + rng.normal(size=(12, 3)) * 0.1, ids) for split in ("train", "test")}
-    found = new_label.added(corners, [1, 1, 1], known, shots=1, seed=0, with_word=False)
+    found = new_label.added(corners, [1, 1, 1], known, np.empty((0, 3)), shots=1, seed=0, with_word=False)
     assert found == pytest.approx(1.0)
 
 

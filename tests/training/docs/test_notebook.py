@@ -65,7 +65,7 @@ SERVICE = Notebook(
     (
         r"texts decided by the majority: 1; texts left out because their votes tie: 1",
         r"测试集准确率 \d+\.\d%（48 条）",
-        r"停止之前发出的请求：状态码 200，480 条都有回答\n退出码 0\nprompt-kit serve: stopped\n再发请求：连接被拒绝",
+        r"停止之前发出的请求：状态码 200，480 条都有回答\s+退出码 0\nprompt-kit serve: stopped\n再发请求：连接被拒绝",
     ),
     r"(\d+) 个请求得到 200，其中 (\d+) 个与刚才一次问完时的标签相同",
     {"checkpoints_service/model/report/report.html": None, "checkpoints_service/data/train.txt": 95},

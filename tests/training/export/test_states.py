@@ -10,6 +10,7 @@ from tiny import EXAMPLES, tiny_finetune, tiny_model, tiny_rtd
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import BundleError, ConfigError
 from prompt_kit.inference.predictor import Predictor
+from prompt_kit.inference.prototypes import expected_gain
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export import onnx_parity
@@ -50,7 +51,7 @@ def test_states_are_the_models(tmp_path, name):
 
 
 def test_the_prototype_of_a_labels_own_direction_gets_the_logit_of_the_label(tmp_path):
-    """A support set whose prototypes are the head's directions gives the head's own probabilities."""
+    """A support set whose prototypes are the head's directions gives the head's own logits, times the gain of few examples."""
     model = MODELS["cosine"]()
     model.start_from_examples(model.prompt_tokenizer.encode_many(EXAMPLES), np.array([0, 1, 2, 0, 2, 1, 0, 2]))
     export_bundle(model, tmp_path / "export", states=True)
@@ -62,6 +63,7 @@ def test_the_prototype_of_a_labels_own_direction_gets_the_logit_of_the_label(tmp
     support = [(TEXTS[0], "a"), (TEXTS[3], "a"), (TEXTS[1], "b"), (TEXTS[5], "b")]
     found = predictor.with_support(support).probabilities([Example(text) for text in TEXTS])
     assert found.shape == (len(TEXTS), 5)
+    logits[:, :2] *= expected_gain(np.array([3.0]))  # which two examples do not exceed
     assert found[:, [3, 4, 2]] / found[:, [3, 4, 2]].sum(axis=1, keepdims=True) == pytest.approx(
         softmax(logits), abs=1e-4
     )
