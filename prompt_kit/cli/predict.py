@@ -240,9 +240,9 @@ def check_support(args: argparse.Namespace) -> None:
 
 def check_nearest(nearest: int, output_format: str) -> None:
     """Refuse training texts in lines that have no place for them."""
-    from prompt_kit.inference.carried_examples import check_count
+    from prompt_kit.inference.call_arguments import check_number
 
-    if check_count(nearest) and output_format != "jsonl":
+    if check_number("nearest", nearest, 0) and output_format != "jsonl":
         raise ConfigError(f"--nearest {nearest} has no place in {output_format} lines; add --output_format jsonl")
 
 

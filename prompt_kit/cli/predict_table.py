@@ -30,7 +30,7 @@ def add_flags(add: Callable[..., Any]) -> None:
 def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor]) -> None:
     """Label the rows of --input_file; write --output_file whole, or print the table."""
     from prompt_kit.atomic import replace_file
-    from prompt_kit.inference.carried_examples import check_count
+    from prompt_kit.inference.call_arguments import check_number
     from prompt_kit.inference.table_file import check_new_columns, format_of, read_table_file, write_rows
 
     check(args)
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor
         args.input_file, args.text_column, args.encoding, args.text_pair_column, predictor.reads_pairs
     )
     format_ = asked or shown_format(args, table.format)
-    if check_count(args.nearest) and format_ != "jsonl":
+    if check_number("nearest", args.nearest, 0) and format_ != "jsonl":
         raise ConfigError(
             f"--nearest {args.nearest} has no place in a {format_} table; write JSON lines: --output_file NAME.jsonl"
         )

@@ -22,8 +22,9 @@ from prompt_kit.atomic import replace_file
 from prompt_kit.data.dataset import Example
 from prompt_kit.data.line_format import label_text
 from prompt_kit.data.lines import PathLike
-from prompt_kit.errors import BundleError, ConfigError, DataError
+from prompt_kit.errors import BundleError, DataError
 from prompt_kit.inference.prediction_table import text_of
+from prompt_kit.inference.prototypes import unit
 
 EXAMPLES_FILE = "examples.npz"
 _ROWS = 64  # texts that are compared with all examples at a time, so that memory is bounded
@@ -75,13 +76,6 @@ class TrainingExamples:
         return center, unit(self.states - center)
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    shortened: np.ndarray = vectors / np.maximum(lengths, 1e-12)
-    return shortened
-
-
 def write_examples(folder: PathLike, examples: Sequence[Example], states: np.ndarray) -> int:
     """Write examples.npz into an exported folder; the number of bytes.
 
@@ -126,10 +120,3 @@ def read_examples_file(folder: PathLike, width: int) -> Optional[TrainingExample
 
 def _is_pair(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(part, str) for part in value)
-
-
-def check_count(count: int) -> int:
-    """ConfigError for a number of neighbours below 0."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise ConfigError(f"nearest must be a whole number of 0 or more, got {count!r}")
-    return count

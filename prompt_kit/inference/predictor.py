@@ -23,7 +23,7 @@ from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import BundleError, ConfigError, shown
 from prompt_kit.inference.bundle import bundle_folder
 from prompt_kit.inference.call_arguments import check_choice, check_number
-from prompt_kit.inference.carried_examples import Neighbour, TrainingExamples, check_count, read_examples_file
+from prompt_kit.inference.carried_examples import Neighbour, TrainingExamples, read_examples_file
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines.choice import ENGINES
 from prompt_kit.inference.ensemble import average, read_models
@@ -273,7 +273,7 @@ class Predictor:
             raise ConfigError(f"expected texts, such as a list of strings, got {type(texts).__name__}")
         if top_k > len(self.labels):
             raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")
-        if check_count(nearest):
+        if check_number("nearest", nearest, 0):
             self._carried()
         answer = partial(self._answers, batch_size=batch_size, top_k=top_k, nearest=nearest)
         return answers_by_window(iter(texts), batch_size, answer, self._check_text)
@@ -325,7 +325,7 @@ class Predictor:
 
         Raises BundleError for a folder that was exported without them.
         """
-        return self._carried().nearest(self.states(texts, batch_size), check_count(count))
+        return self._carried().nearest(self.states(texts, batch_size), check_number("nearest", count, 0))
 
     def _carried(self) -> TrainingExamples:
         if self.training_examples is None:
@@ -362,7 +362,7 @@ class Predictor:
         check_number("batch_size", batch_size, 1)
         tokenizers = [model.prompt_tokenizer for model in self.models]
         classify = partial(self.probabilities, batch_size=batch_size)
-        if not check_count(nearest) or self.training_examples is None:
+        if not check_number("nearest", nearest, 0) or self.training_examples is None:
             return explain(classify, tokenizers, self.labels, texts, top_k, label)
         texts, again = tee(texts)
         found = explain(classify, tokenizers, self.labels, texts, top_k, label)

@@ -15,6 +15,13 @@ WORD_EXAMPLES = 3.0  # examples that the words of a label are worth: see docs/me
 _WITHIN_LABEL = 0.3
 
 
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1; a row of zeros stays as it is."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    shortened: np.ndarray = vectors / np.maximum(lengths, 1e-12)
+    return shortened
+
+
 def prototypes(states: np.ndarray, labels: np.ndarray, num_labels: int) -> np.ndarray:
     """[C, D] of length 1: the mean direction of each label's examples.
 
@@ -22,9 +29,7 @@ def prototypes(states: np.ndarray, labels: np.ndarray, num_labels: int) -> np.nd
         states: [N, D] of length 1.
         labels: [N] label ids below `num_labels`; each label has an example.
     """
-    sums = np.eye(num_labels, dtype=states.dtype)[labels].T @ states
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return sums / np.maximum(lengths, 1e-12)
+    return unit(np.eye(num_labels, dtype=states.dtype)[labels].T @ states)
 
 
 def word_prototypes(words: np.ndarray, labels: np.ndarray, num_labels: int) -> np.ndarray:
@@ -40,8 +45,7 @@ def word_prototypes(words: np.ndarray, labels: np.ndarray, num_labels: int) -> n
         return prototypes(words, labels, num_labels)
     of_label = np.eye(num_labels, dtype=words.dtype)[labels].T
     center = (of_label @ words / of_label.sum(axis=1, keepdims=True)).mean(axis=0)
-    apart = words - center
-    return prototypes(apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12), labels, num_labels)
+    return prototypes(unit(words - center), labels, num_labels)
 
 
 def expected_gain(examples: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from prompt_kit.data.lines import PathLike, read_lines
 from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import ConfigError, DataError, shown
 from prompt_kit.inference.onnx_model import OnnxModel
-from prompt_kit.inference.prototypes import WORD_EXAMPLES, expected_gain, prototypes, word_prototypes
+from prompt_kit.inference.prototypes import WORD_EXAMPLES, expected_gain, unit, word_prototypes
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.verbalizer import parse_label
 from prompt_kit.prompt_config.kinds import OUTPUT_NAME, STATES_NAME
@@ -99,7 +99,7 @@ def support_prototypes(states: np.ndarray, ids: np.ndarray, words: np.ndarray, b
     """
     counts = np.bincount(ids, minlength=len(words)) + WORD_EXAMPLES * words.any(axis=1)
     sums = np.eye(len(words), dtype=states.dtype)[ids].T @ states + WORD_EXAMPLES * words
-    found = prototypes(sums, np.arange(len(words)), len(words))
+    found = unit(sums)
     # the mean of one or two is so uncertain that its full gain would take more texts from the other labels than it finds
     gain = expected_gain(np.maximum(counts, WORD_EXAMPLES))[:, None] if beside else 1.0
     return (found * gain).astype(states.dtype)
