@@ -110,6 +110,9 @@ def check_input(args: argparse.Namespace) -> None:
     for flag in ("model_path_prefix", "data_dir", "output_file"):
         if getattr(args, flag) == "":
             raise ConfigError(f"--{flag} is given, but empty (a variable without a value?); give a path")
+    for flag in predict_table.FLAGS:
+        if getattr(args, flag, None) is not None:
+            raise ConfigError(f"--{flag} is for a table; add --input_file PATH, or leave --{flag} out")
     check_support(args)
     if args.text is not None and args.data_dir is not None:
         raise ConfigError("--text and --data_dir are both given; give one of them")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LABEL, SCORE, TOP, NEAREST = "predicted_label", "predicted_score", "predicted_top", "predicted_nearest"
 
+FLAGS = ("text_column", "text_pair_column", "encoding")  # which say how --input_file is read
+
 
 def add_flags(add: Callable[..., Any]) -> None:
     """The flags of tables, for the parser of prompt_kit.cli.predict."""
@@ -30,11 +32,17 @@ def add_flags(add: Callable[..., Any]) -> None:
 def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor]) -> None:
     """Label the rows of --input_file; write --output_file whole, or print the table."""
     from prompt_kit.atomic import replace_file
+    from prompt_kit.disk import writing_to
     from prompt_kit.inference.call_arguments import check_number
     from prompt_kit.inference.table_file import check_new_columns, format_of, read_table_file, write_rows
 
     check(args)
     asked = format_of(args.output_file) if args.output_file is not None else None
+    if asked is not None and args.output_format not in ("label", asked):
+        raise ConfigError(
+            f"--output_format {args.output_format} contradicts --output_file {args.output_file}, whose name says {asked}; drop "
+            "--output_format, or give another name"
+        )
     predictor = load(args)
     labels_to_show(args, predictor)
     if args.text_pair_column is not None and not predictor.reads_pairs:
@@ -59,6 +67,7 @@ def run(args: argparse.Namespace, load: Callable[[argparse.Namespace], Predictor
         write_rows(sys.stdout, format_, header, rows)
         return
     with (
+        writing_to("--output_file", args.output_file),
         replace_file(args.output_file) as staging,
         open(staging, "w", encoding="utf-8", errors="replace", newline="") as stream,
     ):
@@ -74,6 +83,8 @@ def check(args: argparse.Namespace) -> None:
     ):
         if given:
             raise ConfigError(f"{name} and --input_file are both given; give one of them")
+    if not args.input_file:
+        raise ConfigError("--input_file is given, but empty (a variable without a value?); give a path")
     if args.only_support and args.support_file is None:
         raise ConfigError("--only_support needs --support_file, the examples to classify by; add it")
     if args.resume:

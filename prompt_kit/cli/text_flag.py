@@ -13,14 +13,14 @@ from prompt_kit.errors import DataError
 
 def add_text_flag(parser: argparse.ArgumentParser, about: str) -> None:
     """Add it, and the flag of the second texts; `about` is its help."""
-    parser.add_argument("--text", nargs="+", metavar="TEXT", action=_Texts, help=about)
+    parser.add_argument("--text", nargs="+", metavar="TEXT", action=Utf8Texts, help=about)
     parser.add_argument(
-        "--text_pair", nargs="+", metavar="TEXT", action=_Texts,
+        "--text_pair", nargs="+", metavar="TEXT", action=Utf8Texts,
         help="the second text of each of --text, for a model that reads two; in files a tab stands between them",
     )  # fmt: skip
 
 
-class _Texts(argparse.Action):
+class Utf8Texts(argparse.Action):
     """Keeps the texts as `_as_utf8` reads them."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:

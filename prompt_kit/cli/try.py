@@ -11,7 +11,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Optional
 
 from prompt_kit.cli.parser import ArgumentParser, typed
-from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.cli.text_flag import Utf8Texts
+from prompt_kit.data.texts import is_empty
+from prompt_kit.errors import ConfigError, DataError, shown
 
 if TYPE_CHECKING:
     from prompt_kit.training.models.template_trial import Trial
@@ -58,7 +60,7 @@ def build_parser(prog: str = "prompt-kit try") -> ArgumentParser:
     add("--prompt", nargs="+", metavar="TEMPLATE",
         help="templates, or plain words: then {'text': 'text_a'}{'soft': words}{'mask'} (default: the neutral ones that "
         "train.py chooses from)")  # fmt: skip
-    add("--text", nargs="+", metavar="TEXT", help="try with these texts")
+    add("--text", nargs="+", metavar="TEXT", action=Utf8Texts, help="try with these texts")
     add("--data_dir", metavar="FOLDER", help="try with the first lines of data.txt in this folder")
     add("--lines", type=int, default=3, metavar="N", help="of data.txt (default: %(default)s)")
     add("--model_name_or_path", metavar="NAME", help="language model, as in train.py")
@@ -93,8 +95,8 @@ def read(args: argparse.Namespace) -> list[str]:
         path = os.path.join(args.data_dir, "data.txt")
         return list(islice(unlabelled(read_lines(path), path, ()), args.lines))
     for number, text in enumerate(args.text, start=1):
-        if not text.strip():
-            raise DataError(f"--text: text {number} is empty, expected some words")
+        if is_empty(text):
+            raise DataError(f"--text: text {number} is empty ({shown(text)}), expected some words")
     return args.text
 
 

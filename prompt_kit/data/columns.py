@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from prompt_kit.errors import DataError
+from prompt_kit.data.texts import is_empty
+from prompt_kit.errors import DataError, shown
 
 
 def read_column(values: Any, name: str) -> list:
@@ -44,8 +45,8 @@ def read_text_column(values: Any, name: str = "texts") -> list[str]:
     for place, text in enumerate(column):
         if not isinstance(text, str):
             raise DataError(f"{name}[{place}]: expected a string, got {_shown(text)}, a {type(text).__name__}")
-        if not text.strip():
-            raise DataError(f"{name}[{place}]: empty text {text!r}; leave it out")
+        if is_empty(text):
+            raise DataError(f"{name}[{place}]: empty text {shown(text)}; leave it out")
     return column
 
 

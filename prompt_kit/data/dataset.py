@@ -109,7 +109,9 @@ def read_examples(
         found = line_format.read_label(label or "")
         wrong = line_format.unknown(found, known)
         if wrong is not None:
-            raise DataError(f"{name}:{number}: {wrong_label(text or '', wrong, labels, known, number)}")
+            raise DataError(
+                f"{name}:{number}: {wrong_label(text or '', wrong, labels, known, number, line_format.several)}"
+            )
         if is_empty(text or ""):
             raise DataError(
                 f"{name}:{number}: empty text before the tab, expected text<TAB>label; got label {shown(label)}"

@@ -7,7 +7,8 @@ from typing import Optional
 
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _KINDS = {
-    b"PK\x03\x04": "a zip archive, such as an Excel file; save its sheet as text, separated by tabs, in UTF-8",
+    b"PK\x03\x04": "a zip archive, such as an Excel file; save its sheet as text, separated by tabs, in UTF-8, or make a data "
+    "folder of it with prompt-kit import excel",
     b"\x1f\x8b": "packed by gzip; give it a name that ends with .gz, or unpack it with gunzip",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file; save it as text, separated by tabs, in UTF-8",
 }

@@ -22,6 +22,10 @@ _QUOTES = "\"'“”‘’"
 _SEVERAL = re.compile(r"[#,，、;；|/&+\s]+")  # between the labels of data with several labels a text
 _NUMBER = re.compile(r"\d+\Z")
 _FASTTEXT = "__label__"
+_LABEL_COLUMN = re.compile(
+    r"(^|[,;，；|])\s*\"?(label|labels|标签|类别|class|category)\"?\s*([,;，；|]|$)", re.IGNORECASE
+)
+_WORDS_BEHIND = re.compile(r"\s*(:|：|=|->|,|，|\s)")  # what people write for == between a label and its words
 
 
 def no_tab(line: str, known: Collection[str]) -> str:
@@ -34,11 +38,21 @@ def no_tab(line: str, known: Collection[str]) -> str:
         return f"no tab, {_EXPECTED}; {shown(last)} stands after {where}: put a tab there"
     if first := _label_at_start(line, known):
         return f"no tab, {_EXPECTED}; the label {shown(first)} stands first: write the text, a tab, and the label"
+    if _LABEL_COLUMN.search(line):
+        return (
+            f"no tab, {_EXPECTED}, got {shown(line)}, the names of a table's columns: make a data folder of the file with "
+            "prompt-kit import csv"
+        )
     return f"no tab, {_EXPECTED}, got {shown(line)}; add the label after a tab"
 
 
-def wrong_label(text: str, label: str, labels: Sequence[str], known: Collection[str], number: int) -> str:
-    """What is wrong with a line whose last column is no label: `text`, a tab, `label`. `number` is the line's."""
+def wrong_label(
+    text: str, label: str, labels: Sequence[str], known: Collection[str], number: int, several_may: bool = False
+) -> str:
+    """What is wrong with a line whose last column is no label: `text`, a tab, `label`. `number` is the line's.
+
+    several_may: stand in a line, with commas between.
+    """
     listed = f"expected one of the {len(labels)} labels of label.txt: {list_names(labels)}"
     if not label:
         return f"no label after the tab; {listed}"
@@ -46,6 +60,10 @@ def wrong_label(text: str, label: str, labels: Sequence[str], known: Collection[
         return f"the columns are the other way round, {_EXPECTED}, got the label {shown(text, _SHOWN)} first; exchange them"
     several = [part for part in _SEVERAL.split(label) if part]
     if len(several) > 1 and all(part in known for part in several):
+        if several_may:
+            return (
+                f"{len(several)} labels in one, {shown(label)}, expected commas between them: {','.join(several)[:80]}"
+            )
         return (
             f"{len(several)} labels in one, {shown(label)}, expected one label a text; train with --task_type "
             f"multi-label, keep the one that fits best, or make {shown(label)} a label of its own in label.txt"
@@ -57,7 +75,12 @@ def wrong_label(text: str, label: str, labels: Sequence[str], known: Collection[
             f"a number and a text ({shown(text, _SHOWN)}, {shown(label, _SHOWN)}), {_EXPECTED}: no label of label.txt stands in "
             "it; cut the numbers off with cut -f2-, and add the labels after a tab"
         )
-    near = difflib.get_close_matches(label[:200], labels, n=1)
+    if with_words := next(
+        (one for one in labels if _WORDS_BEHIND.match(one[len(label) :]) and one.startswith(label)), ""
+    ):
+        return f"unknown label {shown(label)}; label.txt has {shown(with_words)}: write == there, {label}==word"
+    near = [one for one in labels if one.casefold() == label.casefold()]
+    near = near or difflib.get_close_matches(label[:200], labels, n=1)
     hint = f"did you mean {shown(near[0])}? " if near else ""
     return f"unknown label {shown(label)}; {hint}{listed}"
 

@@ -63,7 +63,9 @@ def read_labelled_pairs(
             label = line_format.read_label(cells[columns.label])
             wrong = line_format.unknown(label, known)
             if wrong is not None:
-                raise DataError(f"{name}:{number}: {wrong_label(text_b, wrong, labels, known, number)}")
+                raise DataError(
+                    f"{name}:{number}: {wrong_label(text_b, wrong, labels, known, number, line_format.several)}"
+                )
         elif required:
             raise DataError(f"{name}:1: no column is called label; expected one beside the two texts")
         found.append((text_a, text_b, label))

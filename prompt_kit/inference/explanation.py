@@ -19,7 +19,8 @@ from typing import Callable, Optional, Union
 import numpy as np
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.errors import ConfigError
+from prompt_kit.data.layout import list_names
+from prompt_kit.errors import ConfigError, shown
 from prompt_kit.inference.carried_examples import Neighbour
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 
@@ -124,7 +125,7 @@ def column_of(labels: Sequence[str], label: Optional[str], top_k: int) -> Option
     if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
         raise ConfigError(f"top_k must be a whole number of 1 or more, got {top_k!r}")
     if label is not None and label not in labels:
-        raise ConfigError(f"the model has no label {label!r}, expected one of {', '.join(labels[:20])}")
+        raise ConfigError(f"the model has no label {shown(label)}, expected one of {list_names(labels)}")
     return None if label is None else list(labels).index(label)
 
 

@@ -21,7 +21,7 @@ from prompt_kit.errors import ConfigError, DataError, shown
 from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.inference.prototypes import WORD_EXAMPLES, expected_gain, unit, word_prototypes
 from prompt_kit.metrics import softmax
-from prompt_kit.prompt.verbalizer import parse_label
+from prompt_kit.prompt.verbalizer import WordTokenizer, parse_label
 from prompt_kit.prompt_config.kinds import OUTPUT_NAME, STATES_NAME
 
 Support = Iterable[Union[Example, tuple[str, str], str]]
@@ -70,6 +70,8 @@ class SupportClassifier:
                 f"support: the model has the label(s) {list_names(known)} itself; leave their examples out, or classify by the "
                 "support set alone (--only_support, only_support=True)"
             )
+        _check_columns(found, model.config.labels)
+        _check_words(found, () if only else model.config.verbalizer.words, model.prompt_tokenizer.tokenizer)
         self.labels = (*own, *found.labels)
         self.prototypes = _prototypes(model, found, only, batch_size)
         if not only and model.config.scale is None:
@@ -86,6 +88,37 @@ class SupportClassifier:
         names = (STATES_NAME,) if self._only else (STATES_NAME, OUTPUT_NAME)
         states, *own = self._model.outputs(examples, batch_size, names)
         return softmax(np.concatenate([*own, self._scale * states @ self.prototypes.T], axis=1))
+
+
+def _check_columns(found: SupportSet, known: Sequence[str]) -> None:
+    """DataError for a line of label and text, the other way round: its label would be the text."""
+    for example in found.examples:
+        if example.text_a in known:
+            raise DataError(
+                f"support: {shown(example.text_a)} is a label, expected a text before it; exchange the columns"
+            )
+
+
+def _check_words(found: SupportSet, others: Sequence[Sequence[str]], tokenizer: WordTokenizer) -> None:
+    """DataError for a label that has words alone which say nothing, or the same as those of another label."""
+
+    def read(words: Sequence[str]) -> frozenset[tuple[int, ...]]:
+        return frozenset(tuple(tokenizer.encode(word)) for word in words)
+
+    seen = {read(words) for words in others}
+    for label_id, (label, words) in enumerate(zip(found.labels, found.words)):
+        tokens = read(words)
+        if label_id not in found.ids:
+            if not {number for ids in tokens for number in ids} - {tokenizer.unk_id}:
+                raise DataError(
+                    f"support: the words of {shown(label)} ({list_names(words)}) have no token that the model knows"
+                )
+            if tokens in seen:
+                raise DataError(
+                    f"support: the words of {shown(label)} ({list_names(words)}) are those of another label too; choose others, "
+                    "or add examples"
+                )
+        seen.add(tokens)
 
 
 def support_prototypes(states: np.ndarray, ids: np.ndarray, words: np.ndarray, beside: bool) -> np.ndarray:

@@ -18,6 +18,7 @@ from prompt_kit.data.importers.json_objects import is_json, read_objects
 from prompt_kit.data.importers.sources import Source, decode, open_sources
 from prompt_kit.data.importers.tables import TEXT_NAMES, column, read_table
 from prompt_kit.data.pairs import PAIR_NAMES, named_columns
+from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import ConfigError, DataError
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "jsonl"}
@@ -127,7 +128,7 @@ def _text(where: str, row: Mapping[str, Any], name: str) -> str:
     text = row.get(name)
     if not isinstance(text, str):
         raise DataError(f"{where}: expected a text under {name!r}, got {json.dumps(text, ensure_ascii=False)[:40]}")
-    if not text.strip():
+    if is_empty(text):
         raise DataError(f"{where}: empty text under {name!r}; delete the row, or fill it in")
     return text
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from prompt_kit.data.columns import read_label_column, unique
-from prompt_kit.errors import CheckpointError, DataError, VerbalizerError
+from prompt_kit.errors import CheckpointError, DataError, VerbalizerError, shown
 from prompt_kit.prompt.verbalizer import Verbalizer
 
 _PLAIN = (str, bool, int, float)  # what JSON gives back as it was
@@ -85,10 +85,10 @@ class Classes:
         """The names of labels. DataError for the first one that is unknown."""
         for place, label in enumerate(labels):
             if label not in self._ids:
-                known = ", ".join(repr(value) for value in self.values[:_MOST])
+                known = ", ".join(shown(value, 40) for value in self.values[:_MOST])
                 more = f" and {len(self) - _MOST} more" if len(self) > _MOST else ""
                 raise DataError(
-                    f"{where}[{place}]: unknown label {label!r}, expected one of the {len(self)} labels: {known}{more}"
+                    f"{where}[{place}]: unknown label {shown(label)}, expected one of the {len(self)} labels: {known}{more}"
                     f"{self._hint(label)}"
                 )
         return [self.verbalizer.labels[self._ids[label]] for label in labels]
@@ -127,7 +127,7 @@ def _words(words: Any, label: Hashable) -> tuple[str, ...]:
         return tuple(word.strip() for word in re.split("[,，、;；]", words))
     if isinstance(words, Sequence) and all(isinstance(word, str) for word in words):
         return tuple(words)
-    raise VerbalizerError(f"label {label!r}: expected its word, or a list of words, got {words!r}")
+    raise VerbalizerError(f"label {shown(label)}: expected its word, or a list of words, got {shown(words)}")
 
 
 def _array(values: Sequence[Hashable]) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import numpy as np
 
 from prompt_kit.data.columns import read_column, read_label_column
-from prompt_kit.errors import DataError
+from prompt_kit.errors import DataError, shown
 from prompt_kit.prompt.classes import Classes
 
 
@@ -41,7 +41,8 @@ def read_label_sets(
     for place, own in enumerate(read_column(values, name)):
         if isinstance(own, str) or not isinstance(own, (Sequence, set, frozenset)):
             raise DataError(
-                f"{name}[{place}]: expected a list of labels, which may be empty, got {own!r}; write [{own!r}] for one label"
+                f"{name}[{place}]: expected a list of labels, which may be empty, got {shown(own)}; write [{shown(own)}] for "
+                "one label"
             )
         sets.append(read_label_column(list(own), f"{name}[{place}]") if own else [])
     if classes is None:

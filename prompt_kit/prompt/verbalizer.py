@@ -26,6 +26,8 @@ _QUOTED = re.compile(r"""^['"‘’“”]?(.*?)['"‘’“”]\s*==\s*['"‘�
 # Quotes and brackets around words, and what would stand between two Chinese words in place of a comma.
 _HAN = "\u3400-\u9fff"
 _ODD = re.compile(f"[\"'‘’“”「」《》【】]|^\\s*[\\[({{（]|(?<=[{_HAN}])\\s*[|/\\\\｜／+&。\\s]\\s*(?=[{_HAN}])")
+_ONE_SIGN = re.compile(f"[^={_HAN}]+=[{_HAN}]")  # news_car=汽车; a label c=d may be called so
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")  # what web pages and spreadsheets leave at the ends of words
 
 
 class WordTokenizer(Protocol):
@@ -137,6 +139,23 @@ class Verbalizer:
         self._check_distinct(tokens, num_masks)
         return LabelTokens(ids, weights)
 
+    def alike(self, tokenizer: WordTokenizer) -> str:
+        """Why the words, read as texts, do not tell all labels apart; "" where they do.
+
+        A head that reads words as texts takes any word, but a word without a known token says nothing, and two labels of the
+        same tokens get the same answer.
+        """
+        tokens = [[list(tokenizer.encode(word)) for word in words] for words in self.words]
+        for label, words, encoded in zip(self.labels, self.words, tokens):
+            if not any(set(ids) - {tokenizer.unk_id} for ids in encoded):
+                return f"label word(s) {list_names(words)} of {shown(label)}: no character is in the model's vocabulary"
+        seen: dict[Any, str] = {}
+        for label, encoded in zip(self.labels, tokens):
+            first = seen.setdefault(frozenset(map(tuple, encoded)), label)
+            if first != label:
+                return f"the words of {shown(first)} and {shown(label)} are the same tokens, so these labels cannot be told apart"
+        return ""
+
     def _pairs(self) -> Iterable[tuple[str, tuple[str, ...]]]:
         return zip(self.labels, self.words)
 
@@ -219,9 +238,16 @@ def parse_label(line: str, where: str) -> tuple[str, tuple[str, ...]]:
             "label==word,word"
         )
     label = label.strip()
-    if not sign:
-        return label, (label,)
-    return label, tuple(word.strip() for word in re.split("[,，、;；]", rest))
+    if not sign and _ONE_SIGN.match(label):
+        raise VerbalizerError(f"{where}: one = in {shown(line)}, expected label==word; write == before the words")
+    words = tuple(word.strip() for word in re.split("[,，、;；]", rest)) if sign else (label,)
+    for text in (label, *words):
+        if (unseen := _INVISIBLE.search(text)) and not is_empty(text):
+            raise VerbalizerError(
+                f"{where}: the invisible character U+{ord(unseen[0]):04X} in {shown(text)}, with which it is not what it looks "
+                "like; take it out"
+            )
+    return label, words
 
 
 def _words_of_paths(parsed: Sequence[tuple[str, tuple[str, ...]]]) -> list[tuple[str, ...]]:

@@ -33,6 +33,8 @@ def check_report(folder: PathLike, language: str = "en") -> None:
         )
     if language not in LANGUAGES:
         raise ConfigError(f"--language {language}: expected {' or '.join(LANGUAGES)}")
+    if not str(folder):
+        raise ConfigError("the report's folder is given, but empty (a variable without a value?); give a path")
     path = next(path for path in (Path(folder).absolute(), *Path(folder).absolute().parents) if path.exists())
     if not path.is_dir():
         raise ConfigError(f"the report goes into the folder {folder}, but {path} is a file; give another one")

@@ -111,7 +111,7 @@ def test_fewclue(tmp_path, capsys):
     ("content", "expected"),
     [
         ("text,label\n甲,体育\n乙\n", "{}:3: 1 columns, but the first line has 2"),
-        ("text,label\n甲,体育\n乙,体育\n", "the labels found (体育) make no label.txt: "),
+        ("text,label\n甲,体育\n乙,体育\n", "the labels found ('体育') make no label.txt: "),
         ("text,label\n甲,\n", "{}: no labelled text (no label in any record); label some"),
         ("text,label\n甲,a==b\n乙,c\n", "{}:2: label 'a==b' holds '=='"),
         ("x,y\n甲,体育\n", "{}:1: which column is the text?"),
@@ -233,3 +233,45 @@ def test_a_label_with_a_comma_is_no_label_of_several(tmp_path):
     source.write_text(json.dumps({"text": "甲", "label": ["体育,娱乐", "财经"]}, ensure_ascii=False), encoding="utf-8")
     told = message(tmp_path, "doccano", source, "--output_dir", tmp_path / "out", "--task_type", "multi-label")
     assert told == f"{source}:1: label '体育,娱乐' holds a comma, which separates the labels of a text; rename it"
+
+
+TABLE = "text,label\n" + "".join(f"标题{number},{LABELS[number % 3]}\n" for number in range(30))
+
+
+def test_an_empty_folder_and_the_working_directory_stay_what_they_are(tmp_path, monkeypatch):
+    (tmp_path / "t.csv").write_text(TABLE, encoding="utf-8")
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    inode = out.stat().st_ino
+    run("csv", tmp_path / "t.csv", "--output_dir", ".")
+    assert os.path.exists("label.txt"), "whoever stands in the folder sees what was written"
+    run("csv", tmp_path / "t.csv", "--output_dir", ".", "--overwrite", "--split", "1")
+    assert sorted(os.listdir(".")) == ["label.txt", "train.txt"] and out.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300])
+def test_names_that_no_folder_can_have(tmp_path, monkeypatch, name):
+    (tmp_path / "t.csv").write_text(TABLE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert "--output_dir" in message(tmp_path, "csv", "t.csv", "--output_dir", name, error=ConfigError)
+
+
+def test_a_zero_width_space_behind_a_label_makes_no_other_label(tmp_path):
+    (tmp_path / "t.csv").write_text("text,label\n甲,体育\u200b\n乙,体育\n丙,汽车\n", encoding="utf-8")
+    run("csv", tmp_path / "t.csv", "--output_dir", tmp_path / "out", "--split", "1")
+    assert (tmp_path / "out" / "label.txt").read_text(encoding="utf-8") == "体育\n汽车\n"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"text": {"a": "x" * 9000}, "label": ["b"]},
+        {"text": "x", "label": [{"label": {"q": "y" * 9000}}]},
+        {"text": "x", "label": ["y" * 9000 + "=="]},
+    ],
+)
+def test_a_message_is_short_however_long_the_value(tmp_path, task):
+    source = tmp_path / "d.jsonl"
+    source.write_text(json.dumps(task) + '\n{"text": "z", "label": ["b"]}\n', encoding="utf-8")
+    assert len(message(tmp_path, "doccano", source, "--output_dir", tmp_path / "out")) < 500

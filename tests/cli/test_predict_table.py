@@ -13,7 +13,7 @@ pytest.importorskip("onnxruntime")
 from toy_bundle import write_toy_bundle  # noqa: E402
 
 from prompt_kit.cli import predict  # noqa: E402
-from prompt_kit.errors import ConfigError, DataError  # noqa: E402
+from prompt_kit.errors import ConfigError, DataError, OutputError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +105,33 @@ def test_files_are_not_overwritten_unasked(run, tmp_path):
     assert (tmp_path / "out.csv").read_text("utf-8") == "mine"
     run("--input_file", tmp_path / "in.csv", "--output_file", tmp_path / "out.csv", "--overwrite")
     assert (tmp_path / "out.csv").read_text("utf-8").startswith("text,predicted_label,predicted_score\n球,sports,")
+
+
+@pytest.mark.parametrize("output", ["x" * 300 + ".csv", "file/out.csv"])
+def test_an_output_that_cannot_be_written_is_one_line(run, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text(TABLE, encoding="utf-8")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(OutputError, match="^--output_file "):
+        run("--input_file", "in.csv", "--output_file", output)
+
+
+def test_an_output_format_that_the_name_contradicts(run, tmp_path):
+    (tmp_path / "in.csv").write_text(TABLE, encoding="utf-8")
+    with pytest.raises(ConfigError, match="--output_format tsv contradicts --output_file .*, whose name says csv"):
+        run("--input_file", tmp_path / "in.csv", "--output_file", tmp_path / "o.csv", "--output_format", "tsv")
+    run("--input_file", tmp_path / "in.csv", "--output_file", tmp_path / "o.tsv", "--output_format", "tsv")
+
+
+@pytest.mark.parametrize("flag", ["text_column", "text_pair_column", "encoding"])
+def test_a_flag_of_tables_without_a_table_is_refused(run, flag):
+    with pytest.raises(ConfigError, match=f"^--{flag} is for a table; add --input_file PATH"):
+        run("--text", "车", f"--{flag}", "评论")
+
+
+def test_a_text_that_shows_nothing_is_named_with_its_row(run, tmp_path):
+    (tmp_path / "in.csv").write_text("text\n车\n\u200b\n", encoding="utf-8")
+    with pytest.raises(DataError, match="in.csv:3: empty text under 'text'"):
+        run("--input_file", tmp_path / "in.csv")
+    with pytest.raises(ConfigError, match="--input_file is given, but empty"):
+        run("--input_file", "")

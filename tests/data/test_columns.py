@@ -110,3 +110,9 @@ def test_lengths():
 def test_unique_sorts_what_can_be_sorted():
     assert unique([3, 1, 3, 2]) == [1, 2, 3]
     assert unique(["b", 1, "b"]) == ["b", 1]
+
+
+@pytest.mark.parametrize("text", ["", " \t", "\u200b", "\u3000\x00"])
+def test_a_text_that_shows_nothing_is_empty_in_python_too(text):
+    with pytest.raises(DataError, match=r"^texts\[1\]: empty text"):
+        read_text_column(["新车", text])

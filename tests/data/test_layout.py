@@ -13,6 +13,7 @@ from prompt_kit.data.layout import (
     json_fields,
     labelled_otherwise,
     list_names,
+    no_tab,
     not_a_text,
     too_many_columns,
     wrong_label,
@@ -208,3 +209,20 @@ def test_columns_are_shown_as_far_as_they_fit():
 )
 def test_a_last_column_that_is_no_label(text, label, number, said):
     assert wrong_label(text, label, ("a", "b"), {"a", "b"}, number).startswith(said)
+
+
+def test_a_csv_in_the_place_of_train_txt_is_told_of_the_importer():
+    for line in ("text,label", '"标题";"标签"', "内容，类别", "label,text"):
+        assert "prompt-kit import csv" in no_tab(line, {"好"})
+    assert "prompt-kit import csv" not in no_tab("很好，没有标签", {"好"})
+
+
+def test_a_label_that_differs_in_case_or_carries_its_words():
+    assert "did you mean 'A'?" in wrong_label("甲", "a", ["A", "B"], {"A", "B"}, 2)
+    found = wrong_label("甲", "car", ["car：汽车", "b"], {"car：汽车", "b"}, 2)
+    assert found == "unknown label 'car'; label.txt has 'car：汽车': write == there, car==word"
+
+
+def test_several_labels_with_other_signs_between():
+    found = wrong_label("甲", "卫生、餐饮", ["卫生", "餐饮"], {"卫生", "餐饮"}, 2, several_may=True)
+    assert found == "2 labels in one, '卫生、餐饮', expected commas between them: 卫生,餐饮"

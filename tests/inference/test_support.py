@@ -208,3 +208,18 @@ def test_states_that_are_declared_but_not_there(tmp_path):
     (folder / "model.onnx").write_bytes((write_toy_bundle(tmp_path / "plain") / "model.onnx").read_bytes())
     with pytest.raises(BundleError, match="output logits and states, got"):
         Predictor(folder, device="cpu", num_threads=1)
+
+
+def test_columns_the_other_way_round(predictor):
+    label = predictor.labels[0]
+    with pytest.raises(DataError, match=f"support: '{label}' is a label, expected a text before it"):
+        predictor.with_support([(label, "新车上市")], True)
+
+
+def test_words_that_say_nothing_or_the_same(predictor):
+    with pytest.raises(DataError, match="the words of 'a' .* have no token that the model knows"):
+        predictor.with_support(["a==\u200b"])
+    with pytest.raises(DataError, match="the words of 'b' .车. are those of another label too"):
+        predictor.with_support(["a==车", "b==车"], True)
+    words = predictor.with_support(["a==车", "b==车", ("球", "b")], True)
+    assert words.labels[-2:] == ("a", "b")

@@ -292,3 +292,40 @@ def test_words_of_paths():
     found = Verbalizer.from_lines(["交往", "交往##会见", "人生==生活", "人生##其他", "交往##其他", "人生##死亡==去世"])
     assert found.labels[1] == "交往##会见"
     assert found.words == (("交往",), ("会见",), ("生活",), ("人生其他",), ("交往其他",), ("去世",))
+
+
+def test_one_sign_before_a_word_is_no_label():
+    assert lines_message("car=汽车", "b").startswith("label.txt:1: one = in 'car=汽车', expected label==word")
+
+
+def test_an_invisible_character_in_a_label_or_a_word():
+    assert lines_message("car\u200b==汽车", "b").startswith(
+        "label.txt:1: the invisible character U+200B in 'car\\u200b'"
+    )
+    assert lines_message("car==汽\u00ad车", "b").startswith("label.txt:1: the invisible character U+00AD")
+    assert Verbalizer.from_lines(["a==👨\u200d👩", "b==❤\ufe0f"]).words[0] == ("👨\u200d👩",)
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["a==汽车", "b==房产"], ""),
+        (["a==AI", "b==ai"], "the words of 'a' and 'b' are the same tokens"),
+        (["a==车,\u200b", "b==房"], ""),  # one of its words says something
+        (["a==\u200b", "b==房"], "label word(s) \u200b of 'a': no character is in the model's vocabulary"),
+        (["a==？", "b==房"], "label word(s) ？ of 'a': no character is in the model's vocabulary"),
+        (["a==国家", "b==家国"], ""),  # read as texts, their order counts
+    ],
+)
+def test_words_that_are_read_alike(lines, found):
+    assert Verbalizer.from_lines(lines).alike(LowerCase()).startswith(found)
+    assert bool(Verbalizer.from_lines(lines).alike(LowerCase())) == bool(found)
+
+
+class LowerCase:
+    """A token a character, case aside; ？ is unknown, and zero-width characters are dropped."""
+
+    unk_id = 1
+
+    def encode(self, text):
+        return [1 if char == "？" else ord(char) for char in text.lower() if char != "\u200b"]

@@ -23,7 +23,7 @@ from prompt_kit.data.importers.json_objects import is_json, read_objects
 from prompt_kit.data.importers.records import Record
 from prompt_kit.data.importers.sources import Source, decode
 from prompt_kit.data.importers.tables import LABEL_NAMES, TEXT_NAMES, column, listed, read_table
-from prompt_kit.errors import DataError
+from prompt_kit.errors import DataError, shown
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".txt")
 _TEXT_KEYS = ("text", "data")
@@ -47,7 +47,7 @@ def read_doccano(
         found = _value(task, where, text_column, _TEXT_KEYS, "text")
         if not isinstance(found, str):
             raise DataError(
-                f"{where}: expected the text as a string, got {found!r}; is this a text classification project?"
+                f"{where}: expected the text as a string, got {shown(found)}; is this a text classification project?"
             )
         labels = _value(task, where, label_column, _LABEL_KEYS, "label", optional=True)
         yield Record(where, found, tuple(_votes(labels, where, label_names)), answers=_annotators(labels))
@@ -122,12 +122,14 @@ def _votes(labels: Any, where: str, names: Optional[Mapping[int, str]]) -> Itera
         if isinstance(label, int) and not isinstance(label, bool):
             if names is None:
                 raise DataError(
-                    f"{where}: the label is the number {label}, as doccano before 1.3 exports it; give --label_config with "
-                    "the label list that doccano's page of labels exports"
+                    f"{where}: the label is the number {shown(label)}, as doccano before 1.3 exports it; give --label_config "
+                    "with the label list that doccano's page of labels exports"
                 )
             if label not in names:
-                raise DataError(f"{where}: label {label} is not in --label_config, which has {sorted(names)[:12]}")
+                raise DataError(
+                    f"{where}: label {shown(label)} is not in --label_config, which has {sorted(names)[:12]}"
+                )
             label = names[label]
         if not isinstance(label, str):
-            raise DataError(f"{where}: expected the label as a string, got {label!r}")
+            raise DataError(f"{where}: expected the label as a string, got {shown(label)}")
         yield label

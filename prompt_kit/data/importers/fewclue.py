@@ -11,8 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from prompt_kit.data.importers.tables import listed
 from prompt_kit.data.lines import read_lines
-from prompt_kit.errors import DataError
+from prompt_kit.errors import DataError, shown
 
 SPLITS = ("0", "1", "2", "3", "4", "few_all")
 
@@ -81,7 +82,7 @@ def read_json_lines(path: Path, labelled: bool) -> list[str]:
             raise DataError(f"{where}: not JSON ({problem.msg} at column {problem.colno}); download it again") from None
         sentence = row.get("sentence") if isinstance(row, dict) else None
         if not isinstance(sentence, str):
-            found = "keys " + ", ".join(row) if isinstance(row, dict) else repr(row)
+            found = f"keys {listed(list(row))}" if isinstance(row, dict) else shown(row)
             raise DataError(
                 f'{where}: expected a tnews line with "sentence", got {found}; only tnews is supported, not FewCLUE\'s '
                 "other tasks"
@@ -95,13 +96,13 @@ def read_json_lines(path: Path, labelled: bool) -> list[str]:
 
 def read_label(row: dict[str, Any], where: str) -> str:
     """The name of the label: `label_desc`, else `label` as a name or as tnews' number."""
-    found = row.get("label_desc") or row.get("label")
-    label = "" if found is None else str(found)
+    given = row.get("label_desc") or row.get("label")
+    label = "" if given is None else str(given)
     label = TNEWS_CODES.get(label, label)
     if label in TNEWS_WORDS:
         return label
-    shown = f"label {label!r}" if label else "no label"
+    found = f"label {shown(label)}" if label else "no label"
     raise DataError(
-        f"{where}: {shown}, expected one of the {len(TNEWS_WORDS)} of tnews ({', '.join(TNEWS_WORDS)}); "
+        f"{where}: {found}, expected one of the {len(TNEWS_WORDS)} of tnews ({', '.join(TNEWS_WORDS)}); "
         "only tnews is supported, not FewCLUE's other tasks"
     )

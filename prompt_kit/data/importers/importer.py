@@ -16,10 +16,11 @@ from prompt_kit.data.importers.plain_table import CSV_SUFFIXES, EXCEL_SUFFIXES, 
 from prompt_kit.data.importers.records import Record
 from prompt_kit.data.importers.sources import decode, open_sources
 from prompt_kit.data.importers.split import NAMES, stratified
+from prompt_kit.data.importers.tables import listed
 from prompt_kit.data.importers.votes import Decided, decide
 from prompt_kit.data.line_format import has_comma, label_text, labels_of, split_labels
 from prompt_kit.data.lines import read_lines
-from prompt_kit.errors import ConfigError, DataError, VerbalizerError
+from prompt_kit.errors import ConfigError, DataError, VerbalizerError, shown
 from prompt_kit.prompt.task import MULTI_CLASS, MULTI_LABEL
 from prompt_kit.prompt.verbalizer import Verbalizer
 
@@ -137,20 +138,22 @@ def _label_lines(decided: Decided, label_file: Optional[str], first: Mapping[str
         for label in found:
             if label not in known:
                 raise DataError(
-                    f"{where(label)}: label {label!r} is not in {label_file}; add it there, or mend the export"
+                    f"{where(label)}: label {shown(label)} is not in {label_file}; add it there, or mend the export"
                 )
         return [line for _, line in read_lines(label_file)]
     for label in found:
         if has_comma(label) and any(not isinstance(example.label, str) for example in decided.examples):
             raise DataError(
-                f"{where(label)}: label {label!r} holds a comma, which separates the labels of a text; rename it"
+                f"{where(label)}: label {shown(label)} holds a comma, which separates the labels of a text; rename it"
             )
         if "==" in label:
-            raise DataError(f"{where(label)}: label {label!r} holds '==', which label.txt puts before words; rename it")
+            raise DataError(
+                f"{where(label)}: label {shown(label)} holds '==', which label.txt puts before words; rename it"
+            )
     try:
         Verbalizer.from_lines(found)
     except VerbalizerError as problem:
-        raise DataError(f"the labels found ({', '.join(found[:8])}) make no label.txt: {problem}") from None
+        raise DataError(f"the labels found ({listed(found, 8)}) make no label.txt: {problem}") from None
     return found
 
 

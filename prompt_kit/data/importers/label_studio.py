@@ -21,7 +21,7 @@ from typing import Any, Optional
 from prompt_kit.data.importers.json_objects import is_json, read_objects
 from prompt_kit.data.importers.records import Record
 from prompt_kit.data.importers.tables import TEXT_NAMES, column, listed, read_table
-from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.errors import ConfigError, DataError, shown
 
 SUFFIXES = (".json", ".csv", ".tsv")
 _OWN = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "history", "inner_id"}
@@ -106,7 +106,7 @@ def _choices(where: str, answer: Mapping[str, Any], label_column: Optional[str])
         if result.get("from_name") == label_column and result.get("type") == "choices" and _whole(result):
             for choice in result["value"]["choices"]:
                 if not isinstance(choice, str):
-                    raise DataError(f"{where}: expected the choice as a string, got {choice!r}")
+                    raise DataError(f"{where}: expected the choice as a string, got {shown(choice)}")
                 yield choice
 
 
@@ -134,7 +134,7 @@ def _read_minimal(
     for where, entry in objects:
         text = entry.get(key)
         if not isinstance(text, str):
-            raise DataError(f"{where}: expected {key!r} as a string, got {text!r}")
+            raise DataError(f"{where}: expected {shown(key)} as a string, got {shown(text)}")
         yield Record(where, text, tuple(_values(where, entry.get(label))))
 
 

@@ -63,8 +63,11 @@ def read_excel(
 
 
 def _records(table: Table, text_column: Optional[str], label_column: Optional[str]) -> Iterator[Record]:
-    at_text = column(table.name, table.header, text_column, TEXT_NAMES, "text_column")
-    at_label = column(table.name, table.header, label_column, LABEL_NAMES, "label_column")
+    hint = ", and --no_header where that line is data"
+    if len(table.header) == 1:
+        hint += "; columns that neither a tab, a comma nor a semicolon separates need --delimiter"
+    at_text = column(table.name, table.header, text_column, TEXT_NAMES, "text_column", hint)
+    at_label = column(table.name, table.header, label_column, LABEL_NAMES, "label_column", hint)
     if at_text == at_label:
         raise ConfigError(f"{table.name}: text and label are the same column, {table.header[at_text]!r}; name two")
     for row in table.rows:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 _BREAKS = re.compile(r"[\t\r\n]+")  # what ends a column or a line of a data file
 
-_ENDS = re.compile(r"^[\s\ufeff]+|[\s\ufeff]+$")  # a BOM at the start of a file would be lost on reading it
+# A BOM at the start of a file would be lost on reading it, and a label copied from a web page with a zero-width space behind
+# it would be a label of its own.
+_ENDS = re.compile(r"^[\s\ufeff\u200b\u2060]+|[\s\ufeff\u200b\u2060]+$")
 
 
 @dataclass(frozen=True)

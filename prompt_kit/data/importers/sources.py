@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.data.encoding import other_kind
+from prompt_kit.errors import ConfigError, DataError, shown
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_GZIP = b"\x1f\x8b"
 _MOST_BYTES = 2 << 30  # of one file of an archive: more is no export of texts that people labelled
 
 
@@ -53,12 +55,11 @@ def decode(source: Source, encoding: Optional[str] = None) -> tuple[str, str]:
     data = source.data
     if not data.strip(b" \t\r\n\x00"):
         raise DataError(f"{source.name}: the file is empty")
+    if kind := other_kind(data):
+        kind = "packed by gzip; unpack it with gunzip" if data.startswith(_GZIP) else kind
+        raise DataError(f"{source.name}: expected a text file, but this is {kind}")
     if encoding is not None:
-        try:
-            codec = codecs.lookup(encoding).name
-        except LookupError:
-            raise ConfigError(f"--encoding {encoding} is not known, try utf-8, gb18030, utf-16 or big5") from None
-        return _decode(source, data, codec), encoding
+        return _decode(source, data, _codec(encoding)), encoding
     for mark, name in _BOMS:
         if data.startswith(mark):
             return _decode(source, data[len(mark) :], name), name.partition("-le")[0].partition("-be")[0]
@@ -70,6 +71,18 @@ def decode(source: Source, encoding: Optional[str] = None) -> tuple[str, str]:
         if _mostly_utf8(data):
             raise DataError(_misplaced(source, data, problem, "UTF-8")) from None
     return _decode(source, data, "gb18030"), "gb18030"
+
+
+def _codec(encoding: str) -> str:
+    """The name of an encoding; ConfigError for one that is unknown, or that Python has for other things than texts."""
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=encoding)  # refuses codecs of other things than texts, such as hex
+        codec = codecs.lookup(encoding).name
+    except LookupError:
+        raise ConfigError(
+            f"--encoding {shown(encoding, quoted=False)} is not known, try utf-8, gb18030, utf-16 or big5"
+        ) from None
+    return codec
 
 
 def _read(path: str) -> bytes:
@@ -106,6 +119,8 @@ def _decode(source: Source, data: bytes, codec: str) -> str:
         return data.decode(codec)
     except UnicodeDecodeError as problem:
         raise DataError(_misplaced(source, data, problem, codec.upper())) from None
+    except UnicodeError as problem:  # of the codec 'undefined'
+        raise ConfigError(f"--encoding {codec}: {problem}; try utf-8, gb18030, utf-16 or big5") from None
 
 
 def _misplaced(source: Source, data: bytes, problem: UnicodeDecodeError, encoding: str) -> str:

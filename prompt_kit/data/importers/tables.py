@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Optional
@@ -13,6 +14,7 @@ from prompt_kit.errors import ConfigError, DataError
 TEXT_NAMES = ("text", "sentence", "content", "title", "文本", "正文", "内容", "标题", "句子", "评论", "review", "data")
 LABEL_NAMES = ("label", "labels", "class", "category", "标签", "类别", "分类", "类", "label_desc", "label_name")
 _LONGEST_CELL = 1 << 27
+_TAB = ("tab", "\\t")  # how people type a tab where a shell gives them none
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,14 @@ class Table:
 def read_table(
     name: str, text: str, delimiter: Optional[str] = None, has_header: bool = True, quotes: bool = True
 ) -> Table:
-    """The rows of `text`; without `delimiter` it is the one of tab, comma and semicolon that the first line has most of.
+    """The rows of `text`; without `delimiter` it is the first line's tab, or the one of comma and semicolon that it has most of.
 
     `has_header` False names the columns 1, 2, …; `quotes` False takes quotation marks as part of the text.
     Raises DataError with file:line for a quotation mark that is never closed, and a row of another width.
     """
-    delimiter = delimiter or _delimiter(text)
+    if delimiter is not None and delimiter.lower() in _TAB:
+        delimiter = "\t"
+    delimiter = _delimiter(text) if delimiter is None else delimiter
     rows = _rows(name, text, delimiter, quotes)
     first = next(rows, None)
     if first is None:
@@ -52,8 +56,13 @@ def read_table(
     return Table(name, header, _checked(rows, header))
 
 
-def column(table_name: str, header: Sequence[str], asked: Optional[str], names: Sequence[str], flag: str) -> int:
-    """The place of the column that `asked` names (or counts, from 1), else of the first of `names` that is there."""
+def column(
+    table_name: str, header: Sequence[str], asked: Optional[str], names: Sequence[str], flag: str, hint: str = ""
+) -> int:
+    """The place of the column that `asked` names (or counts, from 1), else of the first of `names` that is there.
+
+    `hint` ends the message for one that is not found.
+    """
     lowered = [one.lower() for one in header]
     if asked is not None:
         if asked in header:
@@ -66,7 +75,7 @@ def column(table_name: str, header: Sequence[str], asked: Optional[str], names: 
             return lowered.index(one)
     raise DataError(
         f"{table_name}:1: which column is the {flag.partition('_')[0]}? The first line has {listed(header)}; give --{flag} NAME"
-        " (or its number)"
+        f" (or its number){hint}"
     )
 
 
@@ -77,8 +86,10 @@ def listed(names: Sequence[str], most: int = 12) -> str:
 
 
 def _delimiter(text: str) -> str:
+    """A tab if the first line has one, since texts seldom do; else the one of comma and semicolon that it has most of."""
     line = text.lstrip("\ufeff").partition("\n")[0]
-    return max("\t,;", key=line.count) if any(one in line for one in "\t,;") else ","
+    line = re.sub('"[^"]*"', "", line)  # what stands in quotation marks separates nothing
+    return "\t" if "\t" in line else max(",;", key=line.count)
 
 
 def _again(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
@@ -89,7 +100,11 @@ def _again(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
 def _rows(name: str, text: str, delimiter: str, quotes: bool) -> Iterator[Row]:
     """Rows that are not blank; `where` is the line on which a row begins."""
     if len(delimiter) != 1:
-        raise ConfigError(f"--delimiter {delimiter!r} must be one character, such as ',' or ';' (or tab)")
+        raise ConfigError(f"--delimiter {delimiter!r} must be one character, such as ',' or ';', or the word tab")
+    if delimiter in '\r\n"':
+        raise ConfigError(
+            f"--delimiter {delimiter!r} ends a line or quotes a cell; give what stands between two columns"
+        )
     earlier = csv.field_size_limit(_LONGEST_CELL)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)

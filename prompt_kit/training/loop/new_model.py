@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from prompt_kit.data.dataset import Dataset
-from prompt_kit.errors import ConfigError
+from prompt_kit.errors import ConfigError, VerbalizerError
 from prompt_kit.prompt.task import Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -31,6 +31,7 @@ def start_model(
     """A new model for `dataset`, whose head is started from its unlabelled texts if it `reads_texts`; of two texts `pairs`
     where no template says so."""
     model = _build(_with_template_of_source(model_args), verbalizer, dataset, trained, pairs)
+    _check_words(model, dataset)
     if model.task.several:
         every = all(example.label for example in dataset.train or ())
         model.task = replace(model.task, at_least_one=every)
@@ -106,6 +107,15 @@ def _build(
         task=task,
         pairs=pairs,
     )
+
+
+def _check_words(model: TextClassifier, dataset: Dataset) -> None:
+    """VerbalizerError where a head starts from words alone that do not tell the labels apart; with examples a warning."""
+    if model.starts_from_examples and (problem := model.verbalizer.alike(model.tokenizer)):
+        problem += "; choose other words in label.txt"
+        if not dataset.train:
+            raise VerbalizerError(problem)
+        logger.warning("%s", problem)
 
 
 def _with_template_of_source(model_args: ModelArguments) -> ModelArguments:

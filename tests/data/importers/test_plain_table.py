@@ -120,3 +120,27 @@ def test_without_openpyxl(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
     with pytest.raises(DependencyError, match=r'pip install ".\[excel\]"'):
         excel(Source("b.xlsx", b"PK\x03\x04"))
+
+
+@pytest.mark.parametrize("delimiter", ["\\t", "tab", "TAB", "\t"])
+def test_a_tab_as_people_type_it(delimiter):
+    assert read("text\tlabel\n甲,乙\t体育\n", delimiter=delimiter) == [("f.csv:2", "甲,乙", ("体育",))]
+
+
+@pytest.mark.parametrize("delimiter", ["\n", '"', ""])
+def test_what_no_delimiter_can_be(delimiter):
+    with pytest.raises(ConfigError, match="^--delimiter "):
+        read("text\tlabel\n甲\t体育\n", delimiter=delimiter)
+
+
+def test_a_tab_divides_texts_that_have_more_commas():
+    found = read("今天,天气,好\t体育\n", has_header=False, text_column="1", label_column="2")
+    assert found == [("f.csv:1", "今天,天气,好", ("体育",))]
+    assert read('"标题,正文,摘要";text;label\n甲;乙;体育\n') == [("f.csv:2", "乙", ("体育",))]
+
+
+def test_a_table_without_names_is_told_of_no_header():
+    with pytest.raises(DataError, match="--text_column NAME .or its number., and --no_header where that line is data$"):
+        read("房间很好,好评\n服务差,差评\n")
+    with pytest.raises(DataError, match="need --delimiter$"):
+        read("文本，标签\n房间很好，好评\n")

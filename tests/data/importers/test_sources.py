@@ -87,3 +87,17 @@ def test_what_cannot_be_read(tmp_path):
     broken.write_bytes(b"PK\x03\x04cut")
     with pytest.raises(DataError, match="cut.zip: not a zip archive that can be read"):
         list(open_sources([str(broken)], (".csv",)))
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "base64", "undefined", "uu"])
+def test_a_codec_of_something_else_than_texts(encoding):
+    with pytest.raises(ConfigError, match="^--encoding .* try utf-8"):
+        decode(Source("f.csv", b"text,label"), encoding)
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [(b"PK\x03\x04\x80\n", "an Excel file; .* prompt-kit import excel"), (b"\x1f\x8b\x08", "gunzip")]
+)
+def test_a_file_of_another_kind_is_called_so(start, kind):
+    with pytest.raises(DataError, match=f"^f: expected a text file, but this is .*{kind}"):
+        decode(Source("f", start + bytes(range(128, 255))))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tiny import SOFT, tiny_model
 
-from prompt_kit.errors import ConfigError
+from prompt_kit.data.dataset import Dataset, Example
+from prompt_kit.errors import ConfigError, VerbalizerError
+from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments
-from prompt_kit.training.loop.new_model import reads_pairs
+from prompt_kit.training.loop.new_model import reads_pairs, start_model
 
 PAIR = "{'text': 'text_a'}{'sep'}{'text': 'text_b'}{'soft': '是'}{'mask'}"
 
@@ -31,3 +35,13 @@ def test_contradictions():
         reads_pairs(ModelArguments(prompt=SOFT), DataArguments(text_pairs=True))
     with pytest.raises(ConfigError, match="--augment 2 makes variants of one text, not of two"):
         reads_pairs(ModelArguments(prompt=PAIR), DataArguments(augment=2))
+
+
+def test_words_that_are_the_same_tokens_are_no_start_without_examples(tiny_folder, caplog):
+    model_args = ModelArguments(model_name_or_path=str(tiny_folder), max_seq_length=40)
+    verbalizer = Verbalizer.from_lines(["a==车", "b==\u200b"])
+    with pytest.raises(VerbalizerError, match="of 'b': no character is in the model's vocabulary; choose other words"):
+        start_model(model_args, verbalizer, Dataset(Path()), False, reads_texts=False)
+    examples = [Example("新车", "a"), Example("股票", "b")]
+    start_model(model_args, verbalizer, Dataset(Path(), train=examples), True, reads_texts=False)
+    assert "no character is in the model's vocabulary" in caplog.text
