@@ -1,4 +1,4 @@
-"""The error for a file that cannot be written: one line, with what to do."""
+"""What is wrong with a place to write to, before and while it is written: one line, with what to do."""
 
 from __future__ import annotations
 
@@ -7,13 +7,33 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prompt_kit.data.lines import PathLike
-from prompt_kit.errors import OutputError
+from prompt_kit.errors import ConfigError, OutputError, shown
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MB = 10**6
+as_typed = partial(shown, most=60, quoted=False)  # a flag's value in a message, which it must not fill
+
+
+def check_place(flag: str, value: Any) -> None:
+    """ConfigError for a path that no file can have: empty, too long, a circle of links."""
+    if not os.fspath(value):
+        raise ConfigError(f"{flag} '' names nothing; give a path, or drop {flag}")
+    try:
+        os.stat(value)
+    except ValueError as error:
+        raise ConfigError(f"{flag} {as_typed(value)}: {error}") from None
+    except OSError as error:
+        if error.errno not in (
+            errno.ENOENT,
+            errno.ENOTDIR,
+            errno.EACCES,
+        ):  # whoever reads or writes it says more of these
+            raise ConfigError(f"{flag} {as_typed(value)}: {error.strerror}; give another path") from None
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from prompt_kit import disk
-from prompt_kit.disk import check_space, writing_to
-from prompt_kit.errors import OutputError
+from prompt_kit.disk import check_place, check_space, writing_to
+from prompt_kit.errors import ConfigError, OutputError
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,13 @@ def test_too_little_space(tmp_path, monkeypatch):
         check_space(tmp_path / "new" / "folder", 2_500_000)
     assert f"{tmp_path / 'new' / 'folder'}: its disk has 1.5 MB free, but 2.5 MB are to be written" in str(caught.value)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 300, "a\0b"])
+def test_a_place_that_no_file_can_have(name):
+    with pytest.raises(ConfigError, match="^--output_dir "):
+        check_place("--output_dir", name)
+
+
+def test_a_place_that_is_not_there_yet_is_fine(tmp_path):
+    check_place("--output_dir", tmp_path / "no" / "such")

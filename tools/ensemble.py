@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from prompt_kit.atomic import replace_folder  # noqa: E402
 from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 from prompt_kit.data.dataset import Dataset, fingerprint, read_dataset  # noqa: E402
+from prompt_kit.disk import check_place
 from prompt_kit.errors import ConfigError, DependencyError  # noqa: E402
 from prompt_kit.inference.ensemble import average, check_same_labels  # noqa: E402
 from prompt_kit.inference.ensemble_export import write_ensemble  # noqa: E402
@@ -99,6 +100,7 @@ def parse(argv: Optional[Sequence[str]]) -> argparse.Namespace:
 
 def free_output_folder(args: argparse.Namespace) -> Path:
     """The folder to write; ConfigError if it holds what must stay."""
+    check_place("--output_dir", args.output_dir)
     folder = Path(args.output_dir).resolve()
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--output_dir {args.output_dir} is a file, expected a folder")

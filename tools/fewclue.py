@@ -19,10 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 from prompt_kit.data.importers.fewclue import SPLITS, TNEWS_CODES, TNEWS_WORDS, convert  # noqa: E402, F401
 from prompt_kit.data.importers.folder import write_folder  # noqa: E402
+from prompt_kit.disk import check_place  # noqa: E402
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     args = build_parser().parse_args(argv)
+    check_place("--output_dir", args.output_dir)
     files = convert(Path(args.input_dir), args.split)
     write_folder(Path(args.output_dir), files, args.overwrite)
     counts = ", ".join(f"{name} {len(lines)}" for name, lines in files.items())

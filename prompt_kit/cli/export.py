@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Optional
 
 from prompt_kit.cli.parser import ArgumentParser, note, typed
+from prompt_kit.disk import check_place
 from prompt_kit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _write_triton(args: argparse.Namespace, output_dir: str, config: BundleConfi
     """The model in a Triton repository; what to say of it."""
     from prompt_kit.inference.triton import write_triton
 
-    return f"; Triton model {write_triton(output_dir, config, args.triton, args.triton_name)}"
+    return f"; Triton model {write_triton(output_dir, config, args.triton, args.triton_name or 'prompt_kit')}"
 
 
 def _export_tasks(args: argparse.Namespace, prog: str) -> None:
@@ -149,7 +150,7 @@ def build_parser(prog: str = "export.py") -> ArgumentParser:
         help="give the graph an output more, by which infer.py --support_file adds labels from examples")  # fmt: skip
     parser.add_argument("--triton", metavar="REPOSITORY",
         help="also put the model into this model repository of a Triton server, as REPOSITORY/NAME")  # fmt: skip
-    parser.add_argument("--triton_name", default="prompt_kit", metavar="NAME", help="there (default: %(default)s)")
+    parser.add_argument("--triton_name", metavar="NAME", help="there (default: prompt_kit)")
     parser.add_argument("--with_examples", action="store_true",
         help="put the texts of --data_dir's train.txt into the folder, for explanations and infer.py --nearest to name the "
         "nearest of them; whoever gets the folder gets these texts (implies --with_states)")  # fmt: skip
@@ -165,10 +166,17 @@ def build_parser(prog: str = "export.py") -> ArgumentParser:
 
 def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Namespace:
     args = build_parser(prog).parse_args(argv)
-    for name in ("resume_from_checkpoint", "output_dir", "model_path_prefix", "data_dir", "model_name_or_path"):
+    for name in (
+        "resume_from_checkpoint",
+        "output_dir",
+        "model_path_prefix",
+        "data_dir",
+        "model_name_or_path",
+        "triton",
+    ):
         value = getattr(args, name)
-        if value == "" or (isinstance(value, list) and "" in value):
-            raise ConfigError(f"--{name} '' names nothing; give a path, or drop --{name}")
+        for one in value if isinstance(value, list) else [value] if value is not None else []:
+            check_place(f"--{name}", one)
     if args.int8 and not args.data_dir:
         raise ConfigError("--int8 needs texts to be compared on; add --data_dir data/tnews, the folder with dev.txt")
     if args.check and not args.data_dir:
@@ -181,6 +189,10 @@ def parse(argv: Optional[Sequence[str]], prog: str = "export.py") -> argparse.Na
     if (args.data_dir and not reads) or (args.force and not args.int8 and not args.check):
         flag = "--data_dir" if args.data_dir and not reads else "--force"
         raise ConfigError(f"{flag} is for --int8 and --check; add one of them, or leave it out")
+    if args.triton_name and not args.triton:
+        raise ConfigError(
+            f"--triton_name {args.triton_name} is for --triton; add --triton FOLDER, or drop --triton_name"
+        )
     if args.model_path_prefix and (args.with_states or args.with_examples):
         raise ConfigError(
             f"--{'with_states' if args.with_states else 'with_examples'} changes the graph, but --model_path_prefix converts "

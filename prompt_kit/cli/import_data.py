@@ -12,7 +12,7 @@ from prompt_kit.data.importers import fewclue
 from prompt_kit.data.importers.folder import check_folder, write_folder
 from prompt_kit.data.importers.importer import Settings, import_data, label_hint
 from prompt_kit.data.importers.split import parse_split
-from prompt_kit.errors import ConfigError
+from prompt_kit.disk import check_place
 from prompt_kit.prompt.task import MULTI_CLASS, MULTI_LABEL
 
 HELP = {
@@ -36,8 +36,7 @@ examples:
 
 def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit import") -> None:
     args = parse(argv, prog)
-    if not args.output_dir:
-        raise ConfigError("--output_dir is given, but empty (a variable without a value?); give a path")
+    check_place("--output_dir", args.output_dir)
     output = Path(args.output_dir)
     check_folder(output.resolve(), args.overwrite)
     if args.format == "fewclue":

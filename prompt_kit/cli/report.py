@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional
 
 from prompt_kit.cli.model_flags import add_model_flags
 from prompt_kit.cli.parser import ArgumentParser, note, typed
+from prompt_kit.disk import check_place
 from prompt_kit.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def main(argv: Optional[Sequence[str]] = None, prog: str = "prompt-kit report") 
     from prompt_kit.report.curves import read_curves
     from prompt_kit.report.writer import check_report, write_report
 
+    check_place("--output_dir", args.output_dir)
     check_report(args.output_dir, args.language)
     predictor = load(args)
     line_format = predictor.decision.line_format(predictor.reads_pairs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import tee
@@ -133,6 +133,10 @@ class Predictor:
         num_threads = None if num_threads is None else check_number("num_threads", num_threads, 1, MOST_THREADS)
         if max_seq_length is not None:
             max_seq_length = check_number("max_seq_length", max_seq_length, 1)
+        if not isinstance(path, (str, os.PathLike)):
+            raise ConfigError(
+                f"path: expected the path of an exported folder, got {shown(path)}, a {type(path).__name__}"
+            )
         self.folder = bundle_folder(path)
         self.config, parts = read_models(self.folder)
         longest = max(part.config.max_seq_length for part in parts)
@@ -269,7 +273,7 @@ class Predictor:
         self.check_task()
         batch_size = check_batch_size(batch_size)  # a mistake surfaces at this call, not at the first text
         top_k = check_number("top_k", top_k, 1)
-        if not isinstance(texts, Iterable):
+        if not isinstance(texts, Iterable) or isinstance(texts, (Mapping, set, frozenset)):  # of no order, or of keys
             raise ConfigError(f"expected texts, such as a list of strings, got {type(texts).__name__}")
         if top_k > len(self.labels):
             raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")

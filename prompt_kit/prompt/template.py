@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
-from prompt_kit.errors import TemplateError
+from prompt_kit.errors import TemplateError, shown
 from prompt_kit.prompt.template_parser import BareText, Block, Entry, parse_parts, template_error
 from prompt_kit.prompt.template_segments import (
     Hard,
@@ -121,6 +121,8 @@ class Template:
         `soft_encoder` ('lstm', 'mlp', 'none') and `hidden_size` go to the soft parts that name none themselves.
         With a template they need a soft part, and `num_masks` must be the number it has. Raises TemplateError.
         """
+        if not isinstance(prompt, str):
+            raise TemplateError(f"the prompt must be a string, got {shown(prompt)}, a {type(prompt).__name__}")
         encoder = None if soft_encoder == "none" else soft_encoder
         if any(brace in prompt for brace in "{}｛｝"):
             template = cls.parse(prompt)

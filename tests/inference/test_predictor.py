@@ -559,3 +559,15 @@ def test_whole_numbers_of_numpy(folder):
         predictor.predict(["车"], top_k=1.0)
     with pytest.raises(ConfigError, match="top_k must be"):
         predictor.predict(["车"], top_k=np.int64(0))
+
+
+@pytest.mark.parametrize("path", [None, 5, b"/tmp"])
+def test_a_path_that_is_none(path):
+    with pytest.raises(ConfigError, match="^path: expected the path of an exported folder"):
+        Predictor(path)
+
+
+@pytest.mark.parametrize("texts", [{"车": 1}, {"车", "球"}, frozenset({"车"})])
+def test_texts_without_an_order_are_refused(predictor, texts):
+    with pytest.raises(ConfigError, match="expected texts, such as a list of strings, got "):
+        predictor.predict(texts)

@@ -665,3 +665,23 @@ def test_a_saved_folder_needs_nothing_outside_it(fitted, tmp_path):
     assert np.array_equal(
         PromptClassifier.load(Path(tmp_path / "moved"), verbose=False).predict_proba(TEXTS), fitted.predict_proba(TEXTS)
     )
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"prompt": 5}, {"device": 0}, {"model_name_or_path": 5}, {"options": {"soft_encoder": 1}}], ids=repr
+)
+def test_a_parameter_of_another_type_is_told(make, parameters):
+    with pytest.raises(PromptKitError):
+        make(**parameters).predict(["新车"])
+
+
+def test_texts_that_contradict_each_other_are_told_in_python_too(make, caplog):
+    make().fit([*TEXTS, TEXTS[0]], [*GOLD, next(label for label in LABELS if label != GOLD[0])])
+    (message,) = caplog.messages
+    assert message.startswith("the texts of fit: 1 text stands there with different labels, such as ")
+
+
+@pytest.mark.parametrize("words", [{"car": "ＡＡ", "sports": "aa"}])
+def test_words_that_are_read_alike_are_no_zero_shot_classifier(make, words):
+    with pytest.raises(VerbalizerError, match="cannot be told apart|in the model's vocabulary"):
+        make(words).predict(["新车"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Optional
 
 from prompt_kit.data.dataset import Dataset, Example
@@ -17,8 +17,14 @@ _SHOWN = 30  # characters of a text in a message
 _MARGIN = 8  # tokens that a text may have more than characters: lower-casing can make two of one
 
 
-def report(prompt_tokenizer: PromptTokenizer, dataset: Dataset) -> None:
-    """Log one warning each for texts that are cut, that have several labels in train.txt, and that are in dev or test too."""
+_FILES = {"train": "train.txt", "dev": "dev.txt", "test": "test.txt"}
+
+
+def report(prompt_tokenizer: PromptTokenizer, dataset: Dataset, names: Mapping[str, str] = _FILES) -> None:
+    """Log one warning each for texts that are cut, that have several labels in train.txt, and that are in dev or test too.
+
+    names: what the messages call each split.
+    """
     splits = {name: getattr(dataset, name) for name in ("train", "dev", "test") if getattr(dataset, name)}
     cut = {name: count_cut(prompt_tokenizer, examples) for name, examples in splits.items()}
     if any(cut.values()):
@@ -27,22 +33,23 @@ def report(prompt_tokenizer: PromptTokenizer, dataset: Dataset) -> None:
             for name in ("first_max_length", "other_max_length")
             if getattr(prompt_tokenizer, name) is not None
         ]
-        listed = ", ".join(f"{cut[name]} of {len(splits[name])} in {name}.txt" for name in cut if cut[name])
+        listed = ", ".join(f"{cut[name]} of {len(splits[name])} in {names[name]}" for name in cut if cut[name])
         logger.warning("texts that are cut at %s, the prompt included: %s", " and ".join(bounds), listed)
     train = splits.get("train", [])
     if contradictions := find_contradictions(train):
         text, labels = contradictions[0]
         logger.warning(
-            "train.txt: %d text%s with different labels, such as %s with %s; keep the right one",
-            len(contradictions), " stands there" if len(contradictions) == 1 else "s stand there", _shown(text),
+            "%s: %d text%s with different labels, such as %s with %s; keep the right one",
+            names["train"], len(contradictions), " stands there" if len(contradictions) == 1 else "s stand there", _shown(text),
             " and ".join(labels),
         )  # fmt: skip
     shared = {name: find_shared(train, splits[name]) for name in ("dev", "test") if name in splits}
     if any(shared.values()):
-        listed = ", ".join(f"{len(texts)} of {name}.txt" for name, texts in shared.items() if texts)
+        listed = ", ".join(f"{len(texts)} of {names[name]}" for name, texts in shared.items() if texts)
         example = next(texts[0] for texts in shared.values() if texts)
         logger.warning(
-            "texts that are in train.txt too: %s, such as %s; a score on what was trained on is too good",
+            "texts that are in %s too: %s, such as %s; a score on what was trained on is too good",
+            names["train"],
             listed,
             _shown(example),
         )

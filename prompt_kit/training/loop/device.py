@@ -9,7 +9,7 @@ from typing import Optional
 import paddle
 from paddle import nn
 
-from prompt_kit.errors import ConfigError
+from prompt_kit.errors import ConfigError, shown
 
 
 def choose_device(device: Optional[str]) -> str:
@@ -20,6 +20,8 @@ def choose_device(device: Optional[str]) -> str:
     gpus = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
     if device is None:
         return "gpu" if gpus else "cpu"
+    if not isinstance(device, str):
+        raise ConfigError(f"--device {shown(device)}: expected a name, such as cpu, gpu or gpu:0")
     if device.startswith("gpu") and not gpus:
         why = "no GPU is visible" if paddle.is_compiled_with_cuda() else "the installed paddlepaddle is the CPU build"
         raise ConfigError(

@@ -5,16 +5,14 @@ A flag that would change nothing is refused, since whoever gives it expects some
 
 from __future__ import annotations
 
-import errno
 import importlib.util
-import os
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Optional
 
 from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
 
-from prompt_kit.errors import ConfigError, DependencyError, shown
+from prompt_kit.disk import as_typed, check_place
+from prompt_kit.errors import ConfigError, DependencyError
 from prompt_kit.json_file import is_number
 
 _LARGEST = 2**31 - 1  # of a whole number: further down they are int32
@@ -97,7 +95,6 @@ _NAMES_A_PLACE = (
     "data_dir",
     "model_name_or_path",
 )
-as_typed = partial(shown, most=60, quoted=False)  # a flag's value in a message, which it must not fill
 
 
 def check_numbers(arguments: Any) -> None:
@@ -125,19 +122,6 @@ def check_places(arguments: Any) -> None:
             check_place(f"--{name}", value)
     for value in getattr(arguments, "teacher", None) or ():
         check_place("--teacher", value)
-
-
-def check_place(flag: str, value: Any) -> None:
-    """The same of one path."""
-    if not os.fspath(value):
-        raise ConfigError(f"{flag} '' names nothing; give a path, or drop {flag}")
-    try:
-        os.stat(value)
-    except ValueError as error:
-        raise ConfigError(f"{flag} {as_typed(value)}: {error}") from None
-    except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):  # whoever reads it says more of these
-            raise ConfigError(f"{flag} {as_typed(value)}: {error.strerror}; give another path") from None
 
 
 def choose_reports(report_to: Any) -> Any:

@@ -12,19 +12,20 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, get_type_hints
 
 import numpy as np
 import paddle
 from paddlenlp.trainer import set_seed
 
 from prompt_kit.data.dataset import AText, Dataset, Example
-from prompt_kit.errors import ConfigError
+from prompt_kit.errors import ConfigError, shown
 from prompt_kit.metrics import wilson_interval
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.loop.arguments import ModelArguments, PromptTrainingArguments
 from prompt_kit.training.loop.callbacks import ProgressCallback
 from prompt_kit.training.loop.command_line import set_what_follows
+from prompt_kit.training.loop.data_report import report as report_texts
 from prompt_kit.training.loop.device import choose_device, use_device
 from prompt_kit.training.loop.new_model import start_model
 from prompt_kit.training.loop.task_rules import check_task
@@ -48,6 +49,10 @@ _TRAINING = tuple(item.name for item in dataclasses.fields(PromptTrainingArgumen
 _CHOICES = {
     item.name: item.metadata["choices"] for kind in (ModelArguments, PromptTrainingArguments)
     for item in dataclasses.fields(kind) if "choices" in item.metadata and item.name not in _NOT_SETTINGS
+}  # fmt: skip
+_TEXTS = {
+    name for kind in (ModelArguments, PromptTrainingArguments) for name, hint in get_type_hints(kind).items()
+    if hint in (str, Optional[str])
 }  # fmt: skip
 _LOCK = threading.RLock()  # the device and the random states are the process's, and a model's pass is not reentrant
 
@@ -102,6 +107,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             why = "is no flag of train.py" if name not in _NOT_SETTINGS else "is for train.py, not for a classifier"
             raise ConfigError(f"options: {name!r} {why}{hint}")
+        if name in _TEXTS and not isinstance(value, (str, type(None))):
+            raise ConfigError(f"{name} must be a string, got {shown(value)}, a {type(value).__name__}")
     seed = settings.get("seed", 0)
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed must be a whole number from 0 to 4294967295, got {seed!r}")
@@ -153,6 +160,7 @@ def train(
         set_seed(args.seed)
         dataset = Dataset(Path(folder), train, dev, None, list(unlabelled) if unlabelled else None)
         model = start_model(model_args, verbalizer, dataset, True, reads_texts=well, pairs=pairs)
+        report_texts(model.prompt_tokenizer, dataset, {"train": "the texts of fit", "dev": "eval_data"})
         if model_args.calibrate:
             calibrate(model, dataset.unlabelled or CONTENT_FREE)
         metrics: dict[str, Any] = {}

@@ -84,6 +84,7 @@ def test_mistakes(run, tmp_path):
         (["--check", "bf16"], "--check bf16 needs texts"),
         (["--data_dir", "data/tnews"], "--data_dir is for --int8"),
         (["--force"], "--force is for --int8"),
+        (["--triton_name", "news"], "--triton_name news is for --triton; add --triton FOLDER"),
     ):
         with pytest.raises(ConfigError, match=says):
             export.main(arguments)
