@@ -8,6 +8,7 @@ import math
 import numpy as np
 import paddle
 import pytest
+from kill import killed_at
 from runs import names, same, saved_weights
 from safetensors.numpy import load_file
 from tiny import EXAMPLES, FAMILIES, tiny_backbone, tiny_tokenizer
@@ -204,20 +205,11 @@ def test_the_cosine_rises_and_nothing_of_it_is_left(pretrain, tiny_folder):
     assert f"{before:.3f} -> {after:.3f}" in (folder / "README.md").read_text("utf-8")
 
 
-def test_a_killed_run_goes_on(pretrain, monkeypatch, files):
+def test_a_killed_run_goes_on(pretrain, files):
     flags = ("--eval_steps", "2", "--max_steps", "9")
     whole = pretrain(*flags, output="whole")
-    real = session.PretrainingTrainer.training_step
-
-    def stop(self, model, inputs):
-        if self.state.global_step == 3:
-            raise KeyboardInterrupt
-        return real(self, model, inputs)
-
-    monkeypatch.setattr(session.PretrainingTrainer, "training_step", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(3):
         pretrain(*flags)
-    monkeypatch.undo()
     resume = ("--resume_from_checkpoint", str(files / "out"), *flags)
     held = load_file(str(files / "out" / "checkpoint-2" / "projections.safetensors"))
     assert {key: value.shape for key, value in held.items() if key.startswith("two")} == {

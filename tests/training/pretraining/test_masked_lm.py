@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import paddle
 import pytest
+from kill import killed_at
 from other_process import owner_of
 from paddlenlp.trainer import TrainerCallback
 from paddlenlp.transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -320,17 +321,8 @@ def test_from_scratch(pretrain, tmp_path):
 
 def test_a_killed_run_goes_on(pretrain, monkeypatch, tmp_path):
     whole = pretrain("--eval_steps", "2", output="whole")
-    real = session.PretrainingTrainer.training_step
-
-    def stop(self, model, inputs):
-        if self.state.global_step == 4:
-            raise KeyboardInterrupt
-        return real(self, model, inputs)
-
-    monkeypatch.setattr(session.PretrainingTrainer, "training_step", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(4):
         pretrain("--eval_steps", "2")
-    monkeypatch.undo()
     with pytest.raises(ConfigError, match="holds a run already"):
         pretrain()
     out = tmp_path / "out"
