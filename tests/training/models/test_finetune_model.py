@@ -22,7 +22,6 @@ from prompt_kit.inference.predictor import Predictor
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.export.exporter import export_bundle, export_static
-from prompt_kit.training.models.architectures import encoder_classes
 from prompt_kit.training.models.backbone import load_backbone
 from prompt_kit.training.models.finetune_model import TEMPLATE
 
@@ -139,12 +138,6 @@ def test_a_discriminator_gives_its_encoder(tmp_path, head):
     assert same(weights(loaded), weights(encoder))
     with pytest.raises(ConfigError, match=f"architecture '{head}' is not supported; expected one of BertForMaskedLM"):
         load_backbone(str(tmp_path))
-
-
-@pytest.mark.parametrize("name", ["GPTModel", "ErnieMModel", "ErnieGramForTokenClassification", "T5Model", "?", ""])
-def test_other_families(name):
-    with pytest.raises(ConfigError, match="is not supported; expected a Ernie, Bert, Roberta or Electra model"):
-        encoder_classes(name, "here")
 
 
 # -- what trains ------------------------------------------------------------------------------------------------------

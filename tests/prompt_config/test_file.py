@@ -27,7 +27,7 @@ from prompt_kit.prompt_config import (
     write_prompt_config,
 )
 
-OLD = Path(__file__).parent / "golden" / "prompt_config"
+OLD = Path(__file__).parents[1] / "golden" / "prompt_config"
 KINDS = {
     "model_prompt": ModelConfig,
     "model_zero_shot_calibrated": ModelConfig,
