@@ -13,7 +13,7 @@ import pytest
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError, DependencyError
 from prompt_kit.inference.explanation import CharacterEffect, Explanation
-from prompt_kit.report import fonts, pictures
+from prompt_kit.report import pictures
 from prompt_kit.report.curves import Curves
 from prompt_kit.report.evaluation import Evaluation, Neighbour
 from prompt_kit.report.page import marked
@@ -146,8 +146,6 @@ def test_in_chinese_without_curves_on_dev(tmp_path):
 
 def test_without_a_font_the_numbers_of_the_labels_are_drawn(monkeypatch, tmp_path):
     """A private character, which no font has: never a box, and the page says so."""
-    assert fonts.font_for("car 1") is not None
-    assert fonts.font_for("\U0010fffd") is None
     drawn = []
     confusion = pictures._confusion
     monkeypatch.setattr(pictures, "_confusion", lambda *args: (drawn.append(args), confusion(*args)))
