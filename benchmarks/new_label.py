@@ -56,9 +56,9 @@ def main(argv=None):
 
 def added(words, counts, known, texts, shots, seed, with_word):
     """Means over the labels: [others before, others after, the new label, all, all from the start, new from the start]."""
-    from prompt_kit.inference.prototypes import word_prototypes
+    from prompt_kit.inference.prototypes import unit, word_prototypes
     from prompt_kit.inference.support import support_prototypes
-    from prompt_kit.training.models.cosine_head import center_of, cluster, combine, refit, unit, word_directions
+    from prompt_kit.training.models.cosine_head import center_of, cluster, combine, refit, word_directions
 
     (train, ids), (test, gold) = known["train"], known["test"]
     of_word, rng, rows = np.repeat(np.arange(len(counts)), counts), np.random.default_rng(seed), []

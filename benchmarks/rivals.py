@@ -28,6 +28,7 @@ from prompt_kit.atomic import replace_file  # noqa: E402
 from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
 from prompt_kit.data.dataset import read_dataset, sample_few_shot  # noqa: E402
 from prompt_kit.errors import ConfigError, DependencyError  # noqa: E402
+from prompt_kit.inference.prototypes import unit  # noqa: E402
 from prompt_kit.prompt.verbalizer import Verbalizer  # noqa: E402
 
 METHODS = ("embedding-lr", "embedding-words", "embedding-words-unlabelled")
@@ -91,10 +92,6 @@ def logistic_regression(examples, labels, dev, gold):
 
     models = [LogisticRegression(C=c, max_iter=2000).fit(examples, labels) for c in (1, 3, 10, 30, 100, 300)]
     return max(models, key=lambda model: model.score(dev, gold)).predict
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def ids(rows, verbalizer: Verbalizer) -> np.ndarray:

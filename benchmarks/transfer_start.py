@@ -66,7 +66,8 @@ def main(argv=None):
 
 def scores(words, train, test, rows, own, gold):
     """(test accuracy, leave-one-out accuracy, leave-one-out loss) of a head started from the examples at `rows`."""
-    from prompt_kit.training.models.cosine_head import center_of, combine, leave_one_out, unit
+    from prompt_kit.inference.prototypes import unit
+    from prompt_kit.training.models.cosine_head import center_of, combine, leave_one_out
     from prompt_kit.training.models.transfer_map import leave_one_out_loss
 
     center = center_of(train[rows], train[:0], train[:0])

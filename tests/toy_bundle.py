@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Optional
 
+from prompt_kit.inference.ensemble_export import copy_bundle, write_ensemble
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
@@ -44,6 +45,13 @@ def write_toy_bundle_with_states(folder: Path, scale: Optional[float] = 10.0) ->
     """Write a folder whose graph has states [B, 4] too."""
     write_toy_bundle(folder, states=4, scale=scale)
     shutil.copyfile(STATES_GRAPH, folder / "model.onnx")
+    return folder
+
+
+def write_toy_ensemble(folder: Path, bundles, weights=(1.0, 1.0), labels=LABELS.labels) -> Path:
+    """Write an ensemble of copies of these bundles."""
+    parts = [(lambda to, source=source: copy_bundle(source, to), weight) for source, weight in zip(bundles, weights)]
+    write_ensemble(folder, labels, parts, {"eval_accuracy": 0.5})
     return folder
 
 

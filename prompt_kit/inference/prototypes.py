@@ -16,8 +16,8 @@ _WITHIN_LABEL = 0.3
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1; a row of zeros stays as it is."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    """Vectors [..., D] at length 1; zero stays zero."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     shortened: np.ndarray = vectors / np.maximum(lengths, 1e-12)
     return shortened
 

@@ -53,6 +53,22 @@ class _Segment:
         return "{" + f"{quote(keyword)}: {literal(value)}" + "".join(rest) + "}"
 
 
+class _Learnable(_Segment):
+    """What `Soft` and `Prefix` share."""
+
+    text: Optional[str]
+    encoder: Optional[str]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.text is not None:
+            _check_words(self.keyword, self.text)
+        for key in ("soft_id", "length", "hidden_size"):
+            if getattr(self, key, None) is not None:
+                _check_count(key, getattr(self, key))
+        _check(self.encoder in (None, *ENCODERS), "encoder", "'lstm', 'mlp' or None", self.encoder)
+
+
 @dataclass(frozen=True)
 class Text(_Segment):
     """The user's text. `truncate`: True (cut where PromptTokenizer cuts), 'tail', 'head', or False (never cut)."""
@@ -113,7 +129,7 @@ class Sep(_Segment):
 
 
 @dataclass(frozen=True)
-class Soft(_Segment):
+class Soft(_Learnable):
     """Learnable vectors: one for each token of `text`, `length` of them if that is more, one if neither is given."""
 
     text: Optional[str] = None
@@ -124,22 +140,13 @@ class Soft(_Segment):
     token_type: Optional[int] = None
     keyword: ClassVar[str] = "soft"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.text is not None:
-            _check_words("soft", self.text)
-        for key in ("soft_id", "length", "hidden_size"):
-            if getattr(self, key) is not None:
-                _check_count(key, getattr(self, key))
-        _check(self.encoder in (None, *ENCODERS), "encoder", "'lstm', 'mlp' or None", self.encoder)
-
     def _entries(self) -> dict[str, Value]:
         first = {"soft": self.text} if self.text is not None or self.soft_id is None else {}
         return {**first, **{key: getattr(self, key) for key in ("soft_id", "length", "encoder", "hidden_size")}}
 
 
 @dataclass(frozen=True)
-class Prefix(_Segment):
+class Prefix(_Learnable):
     """Learnable keys and values of every layer's attention: one of each for a token of `text`, `length` if that is more."""
 
     text: Optional[str] = None
@@ -151,12 +158,6 @@ class Prefix(_Segment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.text is not None:
-            _check_words("prefix", self.text)
-        for key in ("length", "hidden_size"):
-            if getattr(self, key) is not None:
-                _check_count(key, getattr(self, key))
-        _check(self.encoder in (None, *ENCODERS), "encoder", "'lstm', 'mlp' or None", self.encoder)
         if self.hidden_size is not None and self.encoder is None:
             raise SegmentError("'hidden_size' needs an 'encoder' beside it", "hidden_size")
 

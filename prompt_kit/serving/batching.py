@@ -6,7 +6,6 @@ A request with many texts does not hold up the others: each waiting request has 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,6 @@ import numpy as np
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.serving.refusals import Refusal
-
-logger = logging.getLogger(__name__)
 
 Answers = Union[Sequence[Any], np.ndarray]  # a result, or a row, of each example
 Answer = Callable[[list[Example]], Answers]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
+from scripts import load_script
+
 ROOT = Path(__file__).resolve().parents[2]
-_spec = importlib.util.spec_from_file_location("task_types", ROOT / "benchmarks" / "task_types.py")
-task_types = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(task_types)
+task_types = load_script("benchmarks/task_types")
 
 WORDS = dict(line.split("==") for line in (ROOT / "data/tnews/label.txt").read_text("utf-8").split())
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import pickle
+from functools import partial
 
 import pytest
+from files import write
+from refusals import refusal
 
 from prompt_kit.data.dataset import (
     Example,
@@ -21,18 +24,7 @@ from prompt_kit.errors import ConfigError, DataError
 from prompt_kit.prompt.verbalizer import Verbalizer
 
 LABELS = ("news_car", "news_house", "news_edu")
-
-
-def write(path, text):
-    path.write_bytes(text.encode("utf-8"))
-    return path
-
-
-def message(function, *args, error=DataError, **kwargs):
-    with pytest.raises(error) as caught:
-        function(*args, **kwargs)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+message = partial(refusal, DataError)
 
 
 # --- read_examples ---
@@ -170,7 +162,7 @@ def test_folder_that_is_not_there(tmp_path, verbalizer, monkeypatch):
 
 
 def test_unknown_split(folder, verbalizer):
-    found = message(read_dataset, folder, verbalizer, splits=("train", "valid"), error=ConfigError)
+    found = refusal(ConfigError, read_dataset, folder, verbalizer, splits=("train", "valid"))
     assert found == "unknown split 'valid', expected some of train, dev, test, data"
 
 
@@ -223,7 +215,7 @@ def test_too_few_examples():
 
 def test_sampling_needs_labels_and_a_positive_number():
     assert message(sample_few_shot, [Example("一")], 1, seed=0).startswith("example 1 has no label ('一')")
-    assert message(sample_few_shot, POOL, 0, seed=0, error=ConfigError) == "shots must be at least 1, got 0"
+    assert refusal(ConfigError, sample_few_shot, POOL, 0, seed=0) == "shots must be at least 1, got 0"
 
 
 # --- fingerprint ---

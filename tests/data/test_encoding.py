@@ -8,22 +8,16 @@ import shutil
 import subprocess
 
 import pytest
+from files import write
+from refusals import refusal
 
 from prompt_kit.data.encoding import command, other_kind, what_to_do
 from prompt_kit.data.lines import number_lines, read_lines
 from prompt_kit.errors import DataError
 
 
-def write(path, data):
-    path.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8"))
-    return path
-
-
 def message(path, error=DataError):
-    with pytest.raises(error) as caught:
-        list(read_lines(path, error))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return refusal(error, lambda: list(read_lines(path, error)))
 
 
 def advice(path):

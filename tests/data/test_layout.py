@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from files import write
+from refusals import refusal
 
 from prompt_kit.data.dataset import (
     Example,
@@ -21,18 +25,7 @@ from prompt_kit.data.layout import (
 from prompt_kit.errors import DataError
 
 LABELS = ("news_car", "news_house", "news_edu")
-
-
-def write(path, text):
-    path.write_bytes(text.encode("utf-8"))
-    return path
-
-
-def message(function, *args, error=DataError, **kwargs):
-    with pytest.raises(error) as caught:
-        function(*args, **kwargs)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+message = partial(refusal, DataError)
 
 
 def test_unknown_label_names_the_near_one(tmp_path):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from files import write_lines
 
 from prompt_kit.data.dataset import Example, read_dataset, read_examples, sample_few_shot
 from prompt_kit.data.line_format import LineFormat, label_text, labels_above, split_labels
@@ -16,12 +19,7 @@ TREE = ("组织关系", "组织关系##辞/离职", "司法行为", "司法行�
 
 @pytest.fixture
 def write(tmp_path):
-    def call(*lines):
-        path = tmp_path / "train.txt"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    return call
+    return partial(write_lines, tmp_path / "train.txt")
 
 
 def test_several_labels_a_line(write):

@@ -7,21 +7,15 @@ import io
 import os
 
 import pytest
+from files import write
+from refusals import refusal
 
 from prompt_kit.data.lines import number_lines, read_lines
 from prompt_kit.errors import DataError, VerbalizerError
 
 
-def write(path, data):
-    path.write_bytes(data if isinstance(data, bytes) else data.encode("utf-8"))
-    return path
-
-
 def message(path, error=DataError):
-    with pytest.raises(error) as caught:
-        list(read_lines(path, error))
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return refusal(error, lambda: list(read_lines(path, error)))
 
 
 def test_bom_crlf_and_blank_lines_at_the_end_are_fine(tmp_path):

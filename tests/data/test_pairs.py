@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from files import write_lines
 
 from prompt_kit.data.dataset import Example, iter_texts, read_dataset, read_examples, read_texts
 from prompt_kit.data.line_format import LineFormat
@@ -17,12 +18,7 @@ LABELS = ("same", "other")
 
 @pytest.fixture
 def write(tmp_path):
-    def call(*lines, name="train.txt"):
-        path = tmp_path / name
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    return call
+    return lambda *lines, name="train.txt": write_lines(tmp_path / name, *lines)
 
 
 def test_two_texts_and_a_label(write):

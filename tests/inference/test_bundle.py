@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 
 import pytest
+from refusals import refusal
 from toy_bundle import LABELS, TEMPLATE, edit_config, toy_config, write_toy_bundle
 
 from prompt_kit.errors import BundleError, ConfigError
@@ -19,12 +21,7 @@ def folder(tmp_path):
     return write_toy_bundle(tmp_path / "export")
 
 
-def fails(folder) -> str:
-    with pytest.raises(BundleError) as caught:
-        read_bundle(folder)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+fails = partial(refusal, BundleError, read_bundle)
 
 
 def test_what_is_written_is_read_back(folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy_bundle import LABELS, write_toy_bundle
+from toy_bundle import LABELS, write_toy_bundle, write_toy_ensemble
 
 from prompt_kit.errors import BundleError
 from prompt_kit.inference.ensemble import read_models
@@ -32,16 +32,10 @@ def bundles(tmp_path_factory):
     return write_toy_bundle(folder / "a"), write_toy_bundle(folder / "b")
 
 
-def write(folder, bundles, weights=(1.0, 1.0), labels=LABELS.labels):
-    parts = [(lambda to, source=source: copy_bundle(source, to), weight) for source, weight in zip(bundles, weights)]
-    write_ensemble(folder, labels, parts, {"eval_accuracy": 0.5})
-    return folder
-
-
 @pytest.fixture
 def own(bundles, tmp_path):
     """An ensemble to damage."""
-    return write(tmp_path / "export", bundles)
+    return write_toy_ensemble(tmp_path / "export", bundles)
 
 
 def test_whole_or_not_at_all(bundles, own):
@@ -55,20 +49,20 @@ def test_whole_or_not_at_all(bundles, own):
             write_ensemble(target, LABELS.labels, [(lambda to: copy_bundle(bundles[0], to), 1.0), (breaks, 1.0)])
     other = Verbalizer.from_lines(["a==球", "b==车", "c==股"]).labels
     with pytest.raises(BundleError, match="number 1 differs"):
-        write(own, bundles, labels=other)
+        write_toy_ensemble(own, bundles, labels=other)
     assert sorted(own.rglob("*")) == before and list(own.parent.iterdir()) == [own]
 
 
 def test_only_an_ensemble_is_replaced(own, bundles, tmp_path):
     pytest.importorskip("onnxruntime")
-    write(own, bundles, (1.0, 7.0))
+    write_toy_ensemble(own, bundles, (1.0, 7.0))
     assert read_models(own)[0].members["member-1"] == 7.0
     single = write_toy_bundle(tmp_path / "single")
     with pytest.raises(BundleError, match="neither empty nor an exported ensemble"):
-        write(single, bundles)
+        write_toy_ensemble(single, bundles)
     assert Predictor(single, "cpu").predict(["球"])
     (tmp_path / "empty").mkdir()
-    write(tmp_path / "empty", bundles)
+    write_toy_ensemble(tmp_path / "empty", bundles)
 
 
 def test_only_what_a_bundle_needs_is_copied(tmp_path):
@@ -85,12 +79,12 @@ def test_only_what_a_bundle_needs_is_copied(tmp_path):
 def test_a_file_in_the_way(bundles, tmp_path):
     (tmp_path / "out").write_text("mine", encoding="utf-8")
     with pytest.raises(BundleError, match="out is a file; expected a folder for the export"):
-        write(tmp_path / "out", bundles)
+        write_toy_ensemble(tmp_path / "out", bundles)
     assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
 
 
 def test_the_card_by_hand(bundles, tmp_path):
-    card = (write(tmp_path / "export", bundles, (3.0, 1.0)) / "README.md").read_text("utf-8").splitlines()
+    card = (write_toy_ensemble(tmp_path / "export", bundles, (3.0, 1.0)) / "README.md").read_text("utf-8").splitlines()
     assert "| [`member-0`](member-0) | 0.7500 |" in card and "| [`member-1`](member-1) | 0.2500 |" in card
     assert card[-1] == "- eval_accuracy: 0.5000"
     assert "Sorts a text into one of 3 labels: 2 models, the weighted mean of whose" in card

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
+from refusals import refusal
 
 from prompt_kit.errors import ConfigError, VerbalizerError
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -24,11 +26,7 @@ class CharTokenizer:
         return [self.ids.get(character, self.unk_id) for character in text.lower() if character != "\u200b"]
 
 
-def message(function, *args, error=VerbalizerError, **kwargs):
-    with pytest.raises(error) as caught:
-        function(*args, **kwargs)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+message = partial(refusal, VerbalizerError)
 
 
 def lines_message(*lines):
@@ -226,7 +224,7 @@ def test_the_order_of_characters_counts_with_a_mask_each():
 
 def test_number_of_masks():
     verbalizer = Verbalizer.from_lines(["car==汽车", "house==房产"])
-    assert message(verbalizer.token_table, CharTokenizer(), 0, error=ConfigError) == (
+    assert refusal(ConfigError, verbalizer.token_table, CharTokenizer(), 0) == (
         "num_masks must be at least 1, got 0; put {'mask'} into the template"
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from functools import partial
 
 import pytest
+from refusals import refusal
+from small_vocabulary import write_config, write_model_folder
 
 from prompt_kit.errors import TokenizationError
 from prompt_kit.prompt.tokenization import Tokenizer
@@ -18,25 +20,7 @@ from prompt_kit.prompt.vocabulary import (
     read_vocab,
 )
 
-PIECES = [*SPECIAL_TOKENS, "[", "]", "mask", "Mask", "a", "b", "##b", "##c", "中", "国", "##国", "e", "é"]
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """A model folder with a vocab.txt and a cased tokenizer_config.json."""
-    (tmp_path / "vocab.txt").write_text("".join(piece + "\n" for piece in PIECES), encoding="utf-8")
-    write_config(tmp_path, do_lower_case=False, tokenizer_class="BertTokenizer")
-    return tmp_path
-
-
-def write_config(folder: Path, **settings) -> None:
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-
-
-def one_line(info) -> str:
-    message = str(info.value)
-    assert "\n" not in message
-    return message
+refused = partial(refusal, TokenizationError)
 
 
 def test_of_a_repeated_piece_the_last_id_counts_and_no_id_is_lost():
@@ -50,9 +34,7 @@ def test_of_a_repeated_piece_the_last_id_counts_and_no_id_is_lost():
 def test_vocab_that_is_not_utf8(tmp_path):
     vocab = tmp_path / "vocab.txt"
     vocab.write_bytes("中\n".encode("gbk"))
-    with pytest.raises(TokenizationError) as info:
-        Tokenizer.from_vocab(vocab)
-    assert one_line(info).startswith(f"{vocab} is not UTF-8 text (byte 0)")
+    assert refused(Tokenizer.from_vocab, vocab).startswith(f"{vocab} is not UTF-8 text (byte 0)")
 
 
 @pytest.mark.parametrize(
@@ -67,11 +49,10 @@ def test_vocab_that_is_not_utf8(tmp_path):
         (dict(tokenizer_class="BertTokenizer", strip_accents=False), "strip_accents False is not supported"),
     ],
 )
-def test_settings_that_would_cut_text_otherwise_are_refused(folder, settings, complaint):
+def test_settings_that_would_cut_text_otherwise_are_refused(tmp_path, settings, complaint):
+    folder = write_model_folder(tmp_path)
     write_config(folder, **settings)
-    with pytest.raises(TokenizationError) as info:
-        Tokenizer.from_pretrained(folder)
-    message = one_line(info)
+    message = refused(Tokenizer.from_pretrained, folder)
     assert message.startswith(str(folder / "tokenizer_config.json"))
     assert complaint in message
 

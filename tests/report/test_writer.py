@@ -13,7 +13,7 @@ import pytest
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError, DependencyError
 from prompt_kit.inference.explanation import CharacterEffect, Explanation
-from prompt_kit.report import fonts, pictures, wording
+from prompt_kit.report import pictures
 from prompt_kit.report.curves import Curves
 from prompt_kit.report.evaluation import Evaluation, Neighbour
 from prompt_kit.report.page import marked
@@ -144,16 +144,8 @@ def test_in_chinese_without_curves_on_dev(tmp_path):
     assert not (tmp_path / "training.png").exists() and (tmp_path / "dev_bad_cases.tsv").is_file()
 
 
-def test_every_word_is_in_both_languages():
-    for key, pair in wording._WORDS.items():
-        assert len(pair) == 2 and all(pair), key
-        assert sorted(re.findall(r"\{\w+\}", pair[0])) == sorted(re.findall(r"\{\w+\}", pair[1])), key
-
-
 def test_without_a_font_the_numbers_of_the_labels_are_drawn(monkeypatch, tmp_path):
     """A private character, which no font has: never a box, and the page says so."""
-    assert fonts.font_for("car 1") is not None
-    assert fonts.font_for("\U0010fffd") is None
     drawn = []
     confusion = pictures._confusion
     monkeypatch.setattr(pictures, "_confusion", lambda *args: (drawn.append(args), confusion(*args)))
@@ -164,28 +156,6 @@ def test_without_a_font_the_numbers_of_the_labels_are_drawn(monkeypatch, tmp_pat
     assert names == [["1", "2"], ["1 car", "2 sport"]]
     pages = [(tmp_path / name / "report.html").read_text("utf-8") for name in ("codes", "names")]
     assert ["No font of this machine" in page for page in pages] == [True, False]
-
-
-def test_chinese_words_are_english_in_a_png_without_a_font(monkeypatch):
-    seen = []
-    monkeypatch.setattr(pictures, "font_for", lambda text: "x" if text.isascii() else None)
-    monkeypatch.setattr(pictures, "_figure", lambda size, font, salt: _Recorder(seen))
-    pictures._png(lambda figure, colors, words: seen.append(words.language), wording.Wording("zh"), (4, 3))
-    assert seen == ["en"]
-
-
-class _Recorder:
-    def __init__(self, seen):
-        self.seen = seen
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return False
-
-    def savefig(self, stream, **options):
-        pass
 
 
 def test_marks_are_in_order_and_the_strongest_is_the_strongest():

@@ -13,10 +13,6 @@ pytest.importorskip("prometheus_client")
 
 from service import Counting, running  # noqa: E402
 
-from prompt_kit.errors import ConfigError  # noqa: E402
-from prompt_kit.serving.app import create_app  # noqa: E402
-from prompt_kit.serving.limits import Limits  # noqa: E402
-
 TOP_K = "top_k: expected a whole number from 1 to 3, the model's labels, got "
 TOO_LARGE = "the body has more than 20000 bytes; send the texts in several requests"
 
@@ -197,18 +193,3 @@ def test_an_answer_that_takes_too_long_and_a_full_queue():
         for thread in threads:
             thread.join()
         assert set(found) == {"too_slow", "busy"}
-
-
-def test_names_and_limits_that_cannot_be():
-    with pytest.raises(ConfigError, match="model name 'a/b': expected letters"):
-        create_app({"a/b": Counting()})
-    with pytest.raises(ConfigError, match="a service needs a model"):
-        create_app({})
-    with pytest.raises(ConfigError, match="--max_texts must be 1 or more, got 0"):
-        Limits(texts=0)
-    with pytest.raises(ConfigError, match="--batch_size must be 1 or more, got 0"):
-        Limits(batch=0)
-    with pytest.raises(ConfigError, match="--max_seconds must be 0.001 or more, got nan"):
-        Limits(seconds=float("nan"))
-    with pytest.raises(ConfigError, match="--max_waiting 5 is below --max_texts 10"):
-        Limits(waiting=5, texts=10)

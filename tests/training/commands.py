@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
+from refusals import refusal
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
@@ -33,9 +33,5 @@ def training(command: str = "") -> PromptTrainingArguments:
     return parse(command)[2]
 
 
-def refusal(command: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        parse(command)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+def refused(command: str) -> str:
+    return refusal(ConfigError, parse, command)

@@ -8,7 +8,9 @@ import pytest
 
 pytest.importorskip("paddlenlp")
 
+from scripts import load_script
 from tiny import EXAMPLES, write_tiny_folder
+from train_script import QUIET
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,28 @@ def tiny_data(tmp_path_factory):
     (folder / "data.txt").write_text("\n".join(example.text_a for example in EXAMPLES) + "\n", encoding="utf-8")
     (folder / "label.txt").write_text("car==汽车\nsports==体育\nfinance==财经\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def train_main():
+    return load_script("train").main
+
+
+@pytest.fixture
+def train(train_main, tiny_folder, tiny_data):
+    """Run train.py's main on the tiny model and data."""
+
+    def call(flags: str, model=tiny_folder, data=tiny_data, length: str = "--max_seq_length 32"):
+        argv = f"{QUIET} {flags} {length}".split() + (["--data_dir", str(data)] if data else [])
+        train_main(argv + (["--model_name_or_path", str(model)] if model else []))
+
+    return call
+
+
+@pytest.fixture
+def resume(train):
+    """The same without naming a model."""
+    return lambda flags, **options: train(flags, model=None, length="", **options)
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-
 SHORT = "--do_train --max_steps 2 --logging_steps 1 --per_device_train_batch_size 8 --learning_rate 1e-3"
 QUIET = "--device cpu --report_to none"
 
@@ -16,12 +14,8 @@ def read(path) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def refusal(error, call, *args, **options) -> str:
-    with pytest.raises(error) as caught:
-        call(*args, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+def results(folder) -> dict:
+    return read(Path(folder) / "all_results.json")
 
 
 def without(data, tmp_path, *names) -> Path:

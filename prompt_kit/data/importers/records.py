@@ -38,4 +38,4 @@ def clean(text: str) -> str:
 
 def has_breaks(text: str) -> bool:
     """Whether `clean` puts a space into the text."""
-    return bool(_BREAKS.search(text.strip()))
+    return bool(_BREAKS.search(_ENDS.sub("", text)))

@@ -61,6 +61,7 @@ class TrainedRows:
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
         """Context in which the layer looks up these rows, and they get the gradient."""
+        self.read()
         self.embedding.rows = self
         try:
             yield

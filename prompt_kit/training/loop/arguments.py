@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import dataclass, field
 from typing import Optional
@@ -25,8 +24,6 @@ from prompt_kit.training.loop.presets import PRESETS
 from prompt_kit.training.models.heads import HEADS
 from prompt_kit.training.models.soft_prompt import LARGEST_HIDDEN_SIZE
 from prompt_kit.training.self_training.pseudo_labels import SELECTIONS
-
-logger = logging.getLogger(__name__)
 
 ENCODERS = ("lstm", "mlp", "none")
 METRICS = ("accuracy", "macro_f1", "micro_f1", "loss")
@@ -59,8 +56,7 @@ class ModelArguments:
     model_name_or_path: Optional[str] = _flag(
         None,
         "folder or PaddleNLP name of a masked language model, to fine-tune of any encoder of its families, for rtd of a "
-        "discriminator (default: "
-        "ernie-3.0-base-zh if cached or if there is a GPU, else the embedded mini_zh)",
+        "discriminator (default: ernie-3.0-base-zh if cached or if there is a GPU, else the embedded mini_zh)",
         "model",
     )
     trust_pickle: bool = _flag(
@@ -118,8 +114,6 @@ class ModelArguments:
     def __post_init__(self):
         if self.soft_encoder not in ENCODERS:
             raise ConfigError(f"--soft_encoder {self.soft_encoder}: expected one of {', '.join(ENCODERS)}, None")
-        if self.task_type not in TASK_TYPES:
-            raise ConfigError(f"--task_type {self.task_type}: expected one of {', '.join(TASK_TYPES)}")
         if self.export_type not in ("paddle", "onnx"):
             raise ConfigError(f"--export_type {self.export_type}: expected paddle or onnx (both are written)")
         if self.encoder_hidden_size is not None and self.encoder_hidden_size > LARGEST_HIDDEN_SIZE:
@@ -142,7 +136,6 @@ class DataArguments:
     num_shots: Optional[int] = _flag(
         None, "train on this many examples a class, drawn from train.txt by --seed (default: all of them)", "data"
     )
-
     text_pairs: bool = _flag(
         False,
         "a line has two texts: text_a<TAB>text_b<TAB>label, or columns that a first line names; implied by a --prompt that has "

@@ -36,6 +36,11 @@ class EncodedDataset(paddle.io.Dataset):
         ]
         self.targets = targets
 
+    @property
+    def answers(self) -> np.ndarray:
+        """[N] label ids, or `targets` where they are given."""
+        return np.asarray(self.labels) if self.targets is None else self.targets
+
     def __len__(self) -> int:
         return len(self.features)
 

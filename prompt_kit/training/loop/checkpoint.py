@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from paddlenlp.trainer import Trainer
 
     from prompt_kit.training.loop.averaging import WeightAverage
-
-logger = logging.getLogger(__name__)
 
 OPTIMIZER_FILE = "optimizer.safetensors"
 SCHEDULER_FILE = "scheduler.json"

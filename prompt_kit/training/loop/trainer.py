@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +28,6 @@ from prompt_kit.training.loop.run_record import record_of
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.objectives.choice import choose_objectives
 from prompt_kit.training.objectives.objective import Forward, Objective
-
-logger = logging.getLogger(__name__)
 
 Examples = Union[Sequence[Example], EncodedDataset]
 
@@ -80,7 +77,6 @@ class PromptTrainer(ResumableTrainer):
             compute_metrics=self._scores,
             callbacks=[self._best, *filter(None, [self._average]), ProgressCallback(), *(callbacks or [])],
         )
-
         if self.train_dataset is not None:
             dev = None if self.eval_dataset is None else self.eval_dataset.examples
             self.record = record_of(args, self.train_dataset.examples, dev)
@@ -125,10 +121,7 @@ class PromptTrainer(ResumableTrainer):
         if self.model.starts_from_examples and not self.state.global_step and self._last_step < 0:
             self._evaluate_the_start(model)
         rows = self.optimizer.rows
-        if rows is None:
-            return self._finite(super().training_step(model, inputs))
-        rows.read()
-        with rows.used():
+        with contextlib.nullcontext() if rows is None else rows.used():
             return self._finite(super().training_step(model, inputs))
 
     def _finite(self, loss: paddle.Tensor) -> paddle.Tensor:
@@ -244,8 +237,7 @@ class PromptTrainer(ResumableTrainer):
     def start(self) -> None:
         """Start the model's head from the training examples, if it is of a kind that can."""
         data = self.train_dataset
-        labels = np.asarray(data.labels) if data.targets is None else data.targets
-        self.model.start_from_examples(data.features, labels, self.args.per_device_eval_batch_size)
+        self.model.start_from_examples(data.features, data.answers, self.args.per_device_eval_batch_size)
 
     def leave_one_out(self) -> tuple[np.ndarray, dict[str, float]]:
         """([N] bool: which training examples are right by a head that is started from the others, all scores of it).
@@ -253,12 +245,11 @@ class PromptTrainer(ResumableTrainer):
         The model's threshold, if its task has one, is the best for these.
         """
         data, model = self.train_dataset, self.model
-        targets = np.asarray(data.labels) if data.targets is None else data.targets
-        logits = model.leave_one_out(data.features, targets, self.args.per_device_eval_batch_size)
+        logits = model.leave_one_out(data.features, data.answers, self.args.per_device_eval_batch_size)
         probabilities = model.task.probabilities(logits, model.verbalizer.labels)
-        model.task = model.task.decided_on(probabilities, targets)
-        scores = model.task.scores(probabilities, targets, model.verbalizer.labels)
-        return model.task.right(probabilities, targets), scores
+        model.task = model.task.decided_on(probabilities, data.answers)
+        scores = model.task.scores(probabilities, data.answers, model.verbalizer.labels)
+        return model.task.right(probabilities, data.answers), scores
 
     def _load_from_checkpoint(self, resume_from_checkpoint: Optional[str] = None) -> None:
         super()._load_from_checkpoint(resume_from_checkpoint)

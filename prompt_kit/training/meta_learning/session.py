@@ -15,6 +15,7 @@ from paddlenlp.trainer import set_seed
 
 from prompt_kit.atomic import replace_file
 from prompt_kit.errors import ConfigError, DataError
+from prompt_kit.inference.prototypes import unit
 from prompt_kit.locks import own_folder
 from prompt_kit.prompt.prompt_tokenizer import Features
 from prompt_kit.prompt.verbalizer import Verbalizer
@@ -216,8 +217,7 @@ class Session:
         return by_adapting
 
     def _unit_states(self, features: Sequence[Features]) -> np.ndarray:
-        states = self.model.mask_states(features) - self.model.head.center.numpy()
-        return states / np.linalg.norm(states, axis=1, keepdims=True)
+        return unit(self.model.mask_states(features) - self.model.head.center.numpy())
 
 
 def compare(before: Accuracies, after: Accuracies) -> dict[str, Any]:

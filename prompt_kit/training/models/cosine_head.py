@@ -23,7 +23,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import nn
 
-from prompt_kit.inference.prototypes import WORD_EXAMPLES
+from prompt_kit.inference.prototypes import WORD_EXAMPLES, unit
 from prompt_kit.training.models.heads import HeadArrays
 
 SCALE = 12.0  # logits a cosine, where no example says better: a softmax over cosines themselves is never certain
@@ -194,11 +194,6 @@ def refit(
     missing = np.concatenate([known, shares]) - 1 / count - inputs @ start.T
     change = np.linalg.solve(weighted @ inputs + _RIDGE * np.eye(inputs.shape[1]), weighted @ missing)
     return unit(start + change.T)
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors [..., D] at length 1; zero stays zero."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def _class_means(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:

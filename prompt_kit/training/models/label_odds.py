@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from prompt_kit.training.models.cosine_head import SCALE, WORD_EXAMPLES, unit
+from prompt_kit.inference.prototypes import WORD_EXAMPLES, unit
+from prompt_kit.training.models.cosine_head import SCALE
 
 # Of a cosine, where no example says better: the log-odds of a label are 0 where its cosine is 0.2.
 BIAS = -0.2 * SCALE

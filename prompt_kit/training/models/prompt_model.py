@@ -14,6 +14,7 @@ from paddle import nn
 from prompt_kit.data.dataset import AText, Dataset
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import ConfigError
+from prompt_kit.inference.prototypes import unit
 from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.prompt_tokenizer import Features, PromptTokenizer
 from prompt_kit.prompt.task import ONE_LABEL, Task
@@ -33,7 +34,6 @@ from prompt_kit.training.models.cosine_head import (
     combine,
     leave_one_out,
     refit,
-    unit,
     word_directions,
 )
 from prompt_kit.training.models.heads import HEADS, ManualHead, SoftHead, masked_lm_head

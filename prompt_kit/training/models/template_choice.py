@@ -18,6 +18,7 @@ import numpy as np
 from paddle import nn
 
 from prompt_kit.data.dataset import Example
+from prompt_kit.inference.prototypes import unit
 from prompt_kit.metrics import softmax
 from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
@@ -26,7 +27,7 @@ from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.cpu.last_layer import take_rows
-from prompt_kit.training.models.cosine_head import SCALE, center_of, combine, leave_one_out, unit, word_directions
+from prompt_kit.training.models.cosine_head import SCALE, center_of, combine, leave_one_out, word_directions
 from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.models.label_odds import leave_one_out_of_sets, share_examples
 from prompt_kit.training.models.mask_states import mask_states

@@ -9,6 +9,7 @@ import numpy as np
 
 from prompt_kit.data.lines import PathLike
 from prompt_kit.errors import DataError
+from prompt_kit.inference.prototypes import unit
 
 _KINDS = ("float16", "float32", "int8")
 _AT_ONCE = 16384  # rows
@@ -67,8 +68,7 @@ class TeacherVectors:
         return len(self._rows)
 
     def __getitem__(self, rows: Sequence[int]) -> np.ndarray:
-        vectors = self._rows[np.asarray(rows, dtype="int64")].astype("float32") - self._mean
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+        return unit(self._rows[np.asarray(rows, dtype="int64")].astype("float32") - self._mean)
 
 
 def _open(path: PathLike) -> np.ndarray:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from refusals import refusal
 
 from prompt_kit.data.importers.doccano import read_doccano, read_label_names
 from prompt_kit.data.importers.importer import Settings, import_data
@@ -30,10 +31,7 @@ def read(*lines, **flags):
 
 
 def message(*lines, **flags):
-    with pytest.raises(DataError) as caught:
-        read(*lines, **flags)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return refusal(DataError, read, *lines, **flags)
 
 
 @pytest.mark.parametrize("name", ["all.jsonl", "all.json", "all.csv"])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import paddle
-from tiny import EXAMPLES
-
-from prompt_kit.prompt.prompt_tokenizer import collate
+from eager import inputs
 
 LABELS = [0, 1, 2, 0, 2, 1, 0, 2]
 
 
 def logits_and_gradients(model):
     """([8, C] logits of EXAMPLES in training mode, {parameter: gradient of their cross-entropy})."""
-    arrays = collate(model.prompt_tokenizer.encode_many(EXAMPLES), model.tokenizer.pad_id)
     model.train()
-    logits = model(**{name: paddle.to_tensor(array) for name, array in arrays.items()})
+    logits = model(**inputs(model))
     paddle.nn.functional.cross_entropy(logits, paddle.to_tensor(LABELS)).backward()
     return logits.numpy(), {n: p.grad.numpy() for n, p in model.named_parameters() if p.grad is not None}

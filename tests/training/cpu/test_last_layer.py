@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
+from eager import inputs
 from gradients import logits_and_gradients
 from tiny import EXAMPLES, FAMILIES, HARD, SOFT, tiny_backbone, tiny_model
 
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.cpu.kernels import without
 from prompt_kit.training.cpu.last_layer import restrict_last_layer, take_rows
 
@@ -32,8 +32,7 @@ def test_equals_the_whole_layer(family, prompt):
 def test_computes_the_mask_rows_only():
     model, seen = tiny_model(HARD), []
     model._encoder.encoder.layers[-1].linear1.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
-    arrays = collate(model.prompt_tokenizer.encode_many(EXAMPLES), model.tokenizer.pad_id)
-    model(**{name: paddle.to_tensor(array) for name, array in arrays.items()})
+    model(**inputs(model))
     assert seen == [[len(EXAMPLES), 1, 32]]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import paddle
 import pytest
+from eager import inputs, predict
 from tiny import EXAMPLES, FAMILIES, HARD, SOFT, tiny_model
 from toy_bundle import write_toy_bundle
 
@@ -20,7 +21,7 @@ from prompt_kit import versions
 from prompt_kit.errors import BundleError, CheckpointError, DataError
 from prompt_kit.inference.bundle import read_bundle
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.export import onnx_graph, onnx_parity
@@ -31,13 +32,6 @@ from prompt_kit.training.models.prompt_model import PromptModel
 TEXTS = [example.text_a for example in EXAMPLES]
 TWO_MASKS = "{'text': 'text_a'}{'hard': '这条新闻的主题是'}{'mask'}{'mask'}"
 TWO_MASKS_SOFT = "{'text': 'text_a'}{'soft': '主题是'}{'mask'}{'mask'}{'soft'}"
-
-
-def eager(model: PromptModel, texts=TEXTS) -> np.ndarray:
-    features = model.prompt_tokenizer.encode_many([dataclasses.replace(EXAMPLES[0], text_a=text) for text in texts])
-    arrays = collate(features, model.tokenizer.pad_id)
-    with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy()
 
 
 def exported(folder, model: PromptModel, texts=TEXTS) -> np.ndarray:
@@ -80,7 +74,7 @@ def test_answers_are_the_models(tmp_path, family, prompt, head, encoder):
     if model.prefix is not None:
         model.prefix.gates.set_value(paddle.full(model.prefix.gates.shape, 0.7))
     config = export_bundle(model, tmp_path / "export")
-    expected, actual = eager(model), exported(tmp_path / "export", model)
+    expected, actual = predict(model), exported(tmp_path / "export", model)
     assert np.allclose(actual, expected, rtol=1e-4, atol=1e-4)
     assert (actual.argmax(axis=1) == expected.argmax(axis=1)).all()
     assert config.parity["fp32"] < 1e-4 and config.parity["fp16"] < 0.1
@@ -165,8 +159,7 @@ def test_the_model_is_as_before(tmp_path):
     assert list(after) == list(before)
     assert all((after[name].numpy() == value).all() for name, value in before.items())
     assert {name: value.stop_gradient for name, value in after.items()} == gradients
-    arrays = collate(model.prompt_tokenizer.encode_many(EXAMPLES), 0)
-    model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).sum().backward()
+    model(**inputs(model)).sum().backward()
     assert model.soft_prompt.vectors.grad is not None
 
 
@@ -346,7 +339,7 @@ def test_export_of_a_checkpoint(tmp_path):
     config = export_checkpoint(tmp_path / "run", tmp_path / "run" / "export")
     assert config.metrics == {"eval_accuracy": 0.5, "eval_f1": 0.4}
     model.eval()
-    assert np.allclose(exported(tmp_path / "run" / "export", model), eager(model), rtol=1e-4, atol=1e-4)
+    assert np.allclose(exported(tmp_path / "run" / "export", model), predict(model), rtol=1e-4, atol=1e-4)
     with pytest.raises(CheckpointError, match="is an exported folder"):
         export_checkpoint(tmp_path / "run" / "export", tmp_path / "again")
 
@@ -355,7 +348,7 @@ def test_a_static_graph_is_converted_again(bundle, tmp_path):
     model, folder = bundle
     config = export_static(folder / "model", tmp_path / "export")
     assert config.metrics == {"eval_accuracy": 0.75} and config.parity["fp32"] < 1e-4
-    assert np.allclose(exported(tmp_path / "export", model), eager(model), rtol=1e-4, atol=1e-4)
+    assert np.allclose(exported(tmp_path / "export", model), predict(model), rtol=1e-4, atol=1e-4)
     export_static(tmp_path / "export" / "model", tmp_path / "export", fp16=False)  # in its place
     assert list(read_bundle(tmp_path / "export").models) == ["fp32"]
 

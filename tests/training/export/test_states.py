@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
+from eager import inputs
 from tiny import EXAMPLES, tiny_finetune, tiny_model, tiny_rtd
 
 from prompt_kit.data.dataset import Example
@@ -12,7 +13,6 @@ from prompt_kit.errors import BundleError, ConfigError
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.inference.prototypes import expected_gain
 from prompt_kit.metrics import softmax
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export import onnx_parity
 from prompt_kit.training.export.exporter import export_bundle, export_checkpoint
 
@@ -29,11 +29,9 @@ MODELS = {
 
 def eager(model) -> tuple[np.ndarray, np.ndarray]:
     """(logits, unit states) of TEXTS."""
-    features = model.prompt_tokenizer.encode_many([Example(text) for text in TEXTS])
-    arrays = {name: paddle.to_tensor(array) for name, array in collate(features, model.tokenizer.pad_id).items()}
     model.eval()
     with paddle.no_grad():
-        logits, states = model(**arrays, return_mask_states=True)
+        logits, states = model(**inputs(model, TEXTS), return_mask_states=True)
         return logits.numpy(), model.unit_states(states).numpy()
 
 

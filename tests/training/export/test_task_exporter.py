@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import paddle
 import pytest
+from eager import predict
 from runs import names
 from scripts import load_script
 from tiny import EXAMPLES, LABELS, tiny_rtd, write_tiny_folder
@@ -16,7 +17,6 @@ from tiny import EXAMPLES, LABELS, tiny_rtd, write_tiny_folder
 from prompt_kit.cli.serve import models_of
 from prompt_kit.errors import BundleError, CheckpointError, ConfigError
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.prompt_config import TasksConfig
 from prompt_kit.training.export import task_exporter
@@ -69,18 +69,11 @@ def folder(trained, tmp_path_factory):
     return path
 
 
-def eager(model):
-    features = model.prompt_tokenizer.encode_many(EXAMPLES)
-    arrays = collate(features, model.tokenizer.pad_id)
-    with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy()
-
-
 def test_every_task_answers_as_its_model(trained, folder):
     predictor = Predictor(folder, device="cpu")
     assert predictor.tasks == tuple(TASKS)
     for name, model in trained[0].items():
-        expected = eager(model)
+        expected = predict(model)
         one = predictor.for_task(name)
         assert one.labels == model.verbalizer.labels and one.prompt_tokenizer.max_seq_length == TASKS[name][3]
         np.testing.assert_allclose(
@@ -119,7 +112,7 @@ def test_without_a_prefix_the_graph_has_no_input_for_one(trained, tmp_path):
     assert not any("prefix" in name for name in predictor.models[0]._session.inputs)
     np.testing.assert_allclose(
         predictor.for_task("second").logits(models["plain"].prompt_tokenizer.encode_many(EXAMPLES)),
-        eager(models["plain"]), rtol=1e-4, atol=1e-4,
+        predict(models["plain"]), rtol=1e-4, atol=1e-4,
     )  # fmt: skip
 
 
@@ -304,7 +297,7 @@ def test_export_and_infer(trained, tmp_path, capsys):
     for name in ("news", "mood"):
         infer(["--model_path_prefix", str(out), "--device", "cpu", "--task", name, "--text", *TEXTS])
         labels = models[name].verbalizer.labels
-        assert capsys.readouterr().out.split() == [labels[best] for best in eager(models[name]).argmax(axis=1)]
+        assert capsys.readouterr().out.split() == [labels[best] for best in predict(models[name]).argmax(axis=1)]
     with pytest.raises(ConfigError, match="serves the tasks news, mood: name one, --task NAME"):
         infer(["--model_path_prefix", str(out), "--device", "cpu", "--text", *TEXTS])
 

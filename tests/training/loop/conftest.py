@@ -7,32 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from scripts import load_script
 from train_script import QUIET, SHORT
 
 from prompt_kit.prompt import task as task_module
 
 
-@pytest.fixture(scope="session")
-def train_main():
-    return load_script("train").main
-
-
 @pytest.fixture
-def train(train_main, tiny_folder, tiny_data):
-    """Run train.py's main on the tiny model and data."""
-
-    def call(flags: str, model=tiny_folder, data=tiny_data, length: str = "--max_seq_length 32"):
-        argv = f"{QUIET} {flags} {length}".split() + (["--data_dir", str(data)] if data else [])
-        train_main(argv + (["--model_name_or_path", str(model)] if model else []))
-
-    return call
-
-
-@pytest.fixture
-def resume(train):
-    """The same without naming a model."""
-    return lambda flags, **options: train(flags, model=None, length="", **options)
+def in_empty_folder(tmp_path, monkeypatch):
+    """Relative paths are below `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
-from commands import refusal, training
+from commands import refused, training
 
 from prompt_kit.errors import ConfigError
 from prompt_kit.training.loop.command_line import parse_arguments
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 # -- what a flag brings with it -------------------------------------------------------------------------------------
@@ -109,7 +106,7 @@ def test_progress_bars_only_on_a_terminal(monkeypatch):
     ],
 )
 def test_refusals(command, words):
-    message = refusal(command)
+    message = refused(command)
     assert all(word in message for word in words), message
 
 

@@ -17,10 +17,7 @@ from prompt_kit.training.loop import command_line
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.command_line import DERIVED, build_parser, parse_arguments
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 def printed_configuration() -> list:

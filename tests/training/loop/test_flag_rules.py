@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from commands import refusal, training
+from commands import refused, training
 
 from prompt_kit.errors import ConfigError, DependencyError
 from prompt_kit.training.loop import flag_rules
 from prompt_kit.training.loop.arguments import PromptTrainingArguments
 from prompt_kit.training.loop.command_line import parse_arguments
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 BELOW = {
@@ -30,14 +27,14 @@ BELOW = {
 )
 def test_ranges(name, wanted):
     wrong = "-1" if wanted == "0 or more" else "0"
-    message = refusal(f"--{name} {wrong}")
+    message = refused(f"--{name} {wrong}")
     assert f"--{name} must be {wanted}" in message and wrong in message
 
 
 @pytest.mark.parametrize("name", ["adam_beta1", "adam_beta2", "ppt_adam_beta1", "ppt_adam_beta2"])
 @pytest.mark.parametrize("wrong", ["1", "-0.1"])
 def test_betas(name, wrong):
-    assert f"--{name} must be at least 0 and below 1" in refusal(f"--{name} {wrong}")
+    assert f"--{name} must be at least 0 and below 1" in refused(f"--{name} {wrong}")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +61,7 @@ def test_betas(name, wrong):
     ],
 )
 def test_what_would_change_nothing_is_refused(command):
-    message = refusal(command)
+    message = refused(command)
     name = command.split()[0]
     assert (
         message.startswith(f"{command if ' ' in command else name + ' True'} has no effect here")
@@ -123,7 +120,7 @@ def test_what_a_printed_configuration_says_of_it_is_accepted():
     ],
 )
 def test_values_that_no_training_has(command, said):
-    message = refusal(command)
+    message = refused(command)
     assert said in message and len(message) < 250
 
 
@@ -137,7 +134,7 @@ def test_a_circle_of_links(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
     for name in ("output_dir", "data_dir", "resume_from_checkpoint"):
-        assert "symbolic links" in refusal(f"--{name} {tmp_path / 'a'}")
+        assert "symbolic links" in refused(f"--{name} {tmp_path / 'a'}")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from other_process import owner_of
+from refusals import refusal
 from runs import contents, names
-from train_script import SHORT, read, refusal
+from train_script import SHORT, read
 
 from prompt_kit.errors import (
     BundleError,

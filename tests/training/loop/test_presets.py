@@ -11,10 +11,7 @@ from prompt_kit.errors import ConfigError
 from prompt_kit.training.loop.command_line import build_parser
 from prompt_kit.training.loop.presets import PRESETS
 
-
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_empty_folder")
 
 
 def test_preset_example_is_the_articles_command():

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from refusals import refusal
 from runs import names, same, saved_weights
-from train_script import SHORT, read, refusal
+from train_script import SHORT, read
 
 from prompt_kit.errors import (
     CheckpointError,

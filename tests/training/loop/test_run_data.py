@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from refusals import refusal
 from runs import names
-from train_script import SHORT, read, refusal, without
+from train_script import SHORT, read, without
 
 from prompt_kit.errors import (
     DataError,

@@ -7,9 +7,10 @@ import logging
 import os
 
 import pytest
+from refusals import refusal
 from runs import names
 from scripts import run_in_turn
-from train_script import QUIET, SHORT, read, refusal
+from train_script import QUIET, SHORT, read
 
 from prompt_kit.errors import (
     OutputError,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 from other_process import owner_of
+from scripts import load_script
 
 from prompt_kit.cli import train as train_cli
 from prompt_kit.errors import ConfigError, DataError
@@ -17,15 +16,10 @@ from prompt_kit.training.export.exporter import export_checkpoint
 from prompt_kit.training.meta_learning import session
 from prompt_kit.training.meta_learning.session import compare
 
-PATH = Path(__file__).resolve().parents[3] / "tools" / "meta_train.py"
-
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("meta_train", PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("tools/meta_train")
 
 
 @pytest.fixture(scope="module")

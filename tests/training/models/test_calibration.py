@@ -6,30 +6,22 @@ import json
 import shutil
 
 import numpy as np
-import paddle
 import pytest
+from eager import predict
 from runs import trainer
-from scripts import load_script
 from tiny import EXAMPLES, FAMILIES, HARD, tiny_model
+from train_script import SHORT, results
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.metrics import softmax
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export.exporter import export_bundle
 from prompt_kit.training.models.calibration import CONTENT_FREE, calibrate, calibration_bias
 from prompt_kit.training.models.prompt_model import PromptModel
 
 TEXTS = [example.text_a for example in EXAMPLES]
 TWO_MASKS = "{'text': 'text_a'}主题是{'mask'}{'mask'}"
-
-
-def predict(model, texts=TEXTS):
-    model.eval()
-    arrays = collate(model.prompt_tokenizer.encode_many([Example(text) for text in texts]), model.tokenizer.pad_id)
-    with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy()
 
 
 def test_the_bias_by_hand():
@@ -129,21 +121,6 @@ def test_training_starts_from_the_calibrated_prediction_and_keeps_it(tmp_path, h
 
 # -- train.py ---------------------------------------------------------------------------------------------------------
 
-SHORT = "--do_train --max_steps 2 --logging_steps 1 --per_device_train_batch_size 8 --learning_rate 1e-3"
-
-
-@pytest.fixture
-def train(tiny_folder, tiny_data):
-    def call(flags, data=tiny_data, model=True):
-        model = f"--max_seq_length 32 --model_name_or_path {tiny_folder}" if model else ""
-        load_script("train").main(f"--device cpu --report_to none {flags} {model} --data_dir {data}".split())
-
-    return call
-
-
-def results(folder) -> dict:
-    return json.loads((folder / "all_results.json").read_text("utf-8"))
-
 
 def test_a_zero_shot_run(train, tiny_data, tmp_path, caplog):
     caplog.set_level("INFO")
@@ -167,7 +144,7 @@ def test_without_unlabelled_texts_content_free_ones_are_used(train, tiny_data, t
     caplog.set_level("INFO")
     data = shutil.copytree(tiny_data, tmp_path / "data")
     (data / "data.txt").unlink()
-    train(f"--verbalizer soft --do_export --calibrate --output_dir {tmp_path / 'zero'}", data)
+    train(f"--verbalizer soft --do_export --calibrate --output_dir {tmp_path / 'zero'}", data=data)
     assert "calibrated on 3 content-free texts" in caplog.messages
     predictor = Predictor(tmp_path / "zero" / "export", device="cpu", num_threads=1)
     features = predictor.prompt_tokenizer.encode_many([Example(text) for text in CONTENT_FREE])
@@ -181,24 +158,24 @@ def test_results_of_both_kinds_do_not_mix(train, tmp_path):
     assert "eval_accuracy" not in results(tmp_path / "zero")
 
 
-def test_a_trained_model(train, tmp_path):
+def test_a_trained_model(train, resume, tmp_path):
     """It may be calibrated too, but not in its own folder; one that was calibrated to begin with goes on as it is."""
     plain, other = tmp_path / "plain", tmp_path / "other"
     train(f"{SHORT} --output_dir {plain}")
-    train(f"--do_eval --calibrate --resume_from_checkpoint {plain} --output_dir {other}", model=False)
+    resume(f"--do_eval --calibrate --resume_from_checkpoint {plain} --output_dir {other}")
     assert results(other)["calibrated"] is True and results(other)["mode"] == "prompt"
     with pytest.raises(ConfigError, match="results do not belong beside it; choose another --output_dir"):
-        train(f"--do_eval --calibrate --resume_from_checkpoint {plain} --output_dir {plain}", model=False)
+        resume(f"--do_eval --calibrate --resume_from_checkpoint {plain} --output_dir {plain}")
     train(f"{SHORT} --save_steps 2 --calibrate --output_dir {tmp_path / 'start'}")
     again = f"--do_train --max_steps 3 --resume_from_checkpoint {tmp_path / 'start'} --output_dir {tmp_path / 'start'}"
     before = PromptModel.from_pretrained(tmp_path / "start").config.calibration
-    train(f"{again} --calibrate", model=False)
+    resume(f"{again} --calibrate")
     assert PromptModel.from_pretrained(tmp_path / "start").config.calibration == before is not None
     assert results(tmp_path / "start")["calibrated"] is True
 
 
-def test_going_on_with_a_run_that_began_without(train, tmp_path):
+def test_going_on_with_a_run_that_began_without(train, resume, tmp_path):
     folder = tmp_path / "run"
     train(f"{SHORT} --save_steps 2 --output_dir {folder}")
     with pytest.raises(CheckpointError, match="--calibrate contradicts the checkpoint .*; drop --calibrate"):
-        train(f"--do_train --calibrate --resume_from_checkpoint {folder} --output_dir {folder}", model=False)
+        resume(f"--do_train --calibrate --resume_from_checkpoint {folder} --output_dir {folder}")

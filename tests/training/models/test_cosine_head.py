@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
+from eager import inputs, predict
 from runs import names, same, saved_weights, trainer, weights
 from tiny import EXAMPLES, LABELS, tiny_model
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.inference.predictor import Predictor
+from prompt_kit.inference.prototypes import unit
 from prompt_kit.prompt.neutral_texts import NEUTRAL_TEXTS
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export.exporter import export_bundle
 from prompt_kit.training.models import prompt_model
 from prompt_kit.training.models.cosine_head import (
@@ -22,7 +23,6 @@ from prompt_kit.training.models.cosine_head import (
     combine,
     leave_one_out,
     refit,
-    unit,
     word_directions,
 )
 from prompt_kit.training.models.prompt_model import PromptModel
@@ -38,19 +38,12 @@ def cosine(**options) -> PromptModel:
     return model
 
 
-def logits(model, texts=TEXTS) -> np.ndarray:
-    batch = collate(model.encode_texts(texts), model.tokenizer.pad_id)
-    with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in batch.items()}).numpy()
-
-
 def states(model, texts) -> np.ndarray:
     """By hand: one text at a time."""
     found = []
     for text in texts:
-        batch = collate(model.encode_texts([text]), model.tokenizer.pad_id)
         with paddle.no_grad():
-            rows = model(**{name: paddle.to_tensor(array) for name, array in batch.items()}, return_mask_states=True)[1]
+            rows = model(**inputs(model, [text]), return_mask_states=True)[1]
             found.append(model.transform(rows).numpy().ravel())
     return np.stack(found)
 
@@ -70,7 +63,7 @@ def test_words_are_read_as_texts():
     center = states(model, NEUTRAL_TEXTS).mean(axis=0)
     directions = [unit(states(model, words) - middle).mean(axis=0) for words in LABELS.words]
     expected = 12 * unit(states(model, TEXTS) - center) @ unit(np.stack(directions)).T
-    np.testing.assert_allclose(logits(model), expected, atol=1e-4)
+    np.testing.assert_allclose(predict(model), expected, atol=1e-4)
 
 
 def test_words_and_examples_by_hand():
@@ -252,10 +245,10 @@ def test_saved_loaded_and_exported_it_gives_the_same_answers(tmp_path):
     model.start_from_examples(model.encode_texts(TEXTS), GOLD)
     model.save_pretrained(tmp_path / "saved")
     loaded = PromptModel.from_pretrained(tmp_path / "saved")
-    np.testing.assert_allclose(logits(loaded), logits(model), atol=1e-5)
+    np.testing.assert_allclose(predict(loaded), predict(model), atol=1e-5)
     export_bundle(model, tmp_path / "export", fp16=False)  # random states are too much alike for half precision
     predictor = Predictor(tmp_path / "export", device="cpu", precision="fp32")
-    expected = np.exp(logits(model).astype("float64"))
+    expected = np.exp(predict(model).astype("float64"))
     probabilities = predictor.probabilities([Example(text) for text in TEXTS])
     np.testing.assert_allclose(probabilities, expected / expected.sum(axis=1, keepdims=True), atol=1e-4)
 

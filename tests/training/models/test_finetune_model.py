@@ -9,6 +9,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from eager import inputs, predict
 from runs import names, same, saved_weights, trainer, weights
 from scripts import load_script
 from tiny import EXAMPLES, FAMILIES, HARD, LABELS, VOCABULARY, tiny_backbone, tiny_finetune, tiny_model, tiny_tokenizer
@@ -18,25 +19,13 @@ from prompt_kit.data.dataset import Example
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.inference.bundle import read_bundle
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.export.exporter import export_bundle, export_static
-from prompt_kit.training.models.architectures import encoder_classes
 from prompt_kit.training.models.backbone import load_backbone
 from prompt_kit.training.models.finetune_model import TEMPLATE
 
 TEXTS = [example.text_a for example in EXAMPLES]
-
-
-def inputs(model, texts=TEXTS):
-    arrays = collate(model.prompt_tokenizer.encode_many([Example(text) for text in texts]), model.tokenizer.pad_id)
-    return {name: paddle.to_tensor(array) for name, array in arrays.items()}
-
-
-def predict(model, texts=TEXTS):
-    model.eval()
-    with paddle.no_grad():
-        return model(**inputs(model, texts)).numpy()
 
 
 def step(model, parameters):
@@ -151,12 +140,6 @@ def test_a_discriminator_gives_its_encoder(tmp_path, head):
         load_backbone(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["GPTModel", "ErnieMModel", "ErnieGramForTokenClassification", "T5Model", "?", ""])
-def test_other_families(name):
-    with pytest.raises(ConfigError, match="is not supported; expected a Ernie, Bert, Roberta or Electra model"):
-        encoder_classes(name, "here")
-
-
 # -- what trains ------------------------------------------------------------------------------------------------------
 
 
@@ -259,22 +242,13 @@ def test_a_static_graph_is_converted_again(tmp_path):
 SHORT = "--method finetune --do_train --max_steps 2 --logging_steps 1 --per_device_train_batch_size 8"
 
 
-@pytest.fixture
-def train(tiny_folder, tiny_data):
-    def call(flags, model=True):
-        model = f"--max_seq_length 32 --model_name_or_path {tiny_folder}" if model else ""
-        load_script("train").main(f"--device cpu --report_to none {flags} {model} --data_dir {tiny_data}".split())
-
-    return call
-
-
-def test_the_whole_way(train, tmp_path, tiny_data, capsys):
+def test_the_whole_way(train, resume, tmp_path, tiny_data, capsys):
     folder = tmp_path / "run"
     train(f"{SHORT} --do_eval --do_predict --do_export --eval_steps 1 --output_dir {folder}")
     assert {"export", "model.safetensors", "prompt_config.json", "test_predictions.tsv"} <= set(names(folder))
     results = json.loads((folder / "all_results.json").read_text("utf-8"))
     assert results["mode"] == "finetune" and results["template"] == TEMPLATE and "eval_accuracy" in results
-    train(f"--do_predict --method finetune --resume_from_checkpoint {folder} --output_dir {folder}", model=False)
+    resume(f"--do_predict --method finetune --resume_from_checkpoint {folder} --output_dir {folder}")
     again = json.loads((folder / "all_results.json").read_text("utf-8"))
     assert again["test_accuracy"] == results["test_accuracy"] and again["eval_accuracy"] == results["eval_accuracy"]
     capsys.readouterr()
@@ -300,15 +274,15 @@ def test_there_is_no_zero_shot(train, tmp_path, caplog):
     assert "zero-shot" not in caplog.text and not (tmp_path / "out").exists()
 
 
-def test_contradictions_with_a_checkpoint(train, tmp_path):
+def test_contradictions_with_a_checkpoint(train, resume, tmp_path):
     train(f"{SHORT} --output_dir {tmp_path / 'tuned'}")
     train(f"{SHORT.replace('finetune', 'prompt')} --output_dir {tmp_path / 'prompted'}")
     for folder, flags, held in (
         ("tuned", "--method prompt", "finetune"), ("prompted", "--method finetune", "prompt"),
         ("tuned", "--prompt 主题是", "{'text': 'text_a'}"), ("tuned", "--verbalizer soft", "linear"),
     ):  # fmt: skip
-        resume = f"--resume_from_checkpoint {tmp_path / folder} --output_dir {tmp_path / folder}"
+        again = f"--resume_from_checkpoint {tmp_path / folder} --output_dir {tmp_path / folder}"
         with pytest.raises(CheckpointError, match=f"{flags} contradicts the checkpoint .* has {held}; drop"):
-            train(f"--do_eval {flags} {resume}", model=False)
+            resume(f"--do_eval {flags} {again}")
     with pytest.raises(ConfigError, match="--calibrate is for prompts"):
-        train(f"--do_eval --calibrate --resume_from_checkpoint {tmp_path / 'tuned'} --output_dir out", model=False)
+        resume(f"--do_eval --calibrate --resume_from_checkpoint {tmp_path / 'tuned'} --output_dir out")

@@ -8,13 +8,13 @@ import shutil
 import numpy as np
 import paddle
 import pytest
+from eager import predict
 from runs import names, same, saved_weights, trainer, weights
 from scripts import load_script
-from tiny import EXAMPLES, LABELS, write_tiny_folder
+from tiny import LABELS, write_tiny_folder
 
 from prompt_kit.errors import CheckpointError, ConfigError
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.models.backbone import load_backbone
 from prompt_kit.training.models.base import TextClassifier
 from prompt_kit.training.models.finetune_model import FineTuneModel
@@ -23,14 +23,6 @@ from prompt_kit.training.models.prompt_model import PromptModel
 from prompt_kit.training.models.prompt_transfer import init_prompt
 
 DEEP = "{'prefix': '新闻', 'encoder': 'mlp', 'hidden_size': 8}{'text': 'text_a'}{'soft': '主题是'}{'mask'}"
-
-
-def logits(model):
-    features = [model.prompt_tokenizer.encode(example) for example in EXAMPLES]
-    with paddle.no_grad():
-        return model(
-            **{name: paddle.to_tensor(array) for name, array in collate(features, model.tokenizer.pad_id).items()}
-        ).numpy()
 
 
 def built(base, prompt=DEEP, head="soft") -> PromptModel:
@@ -69,22 +61,22 @@ def test_it_comes_back_on_its_language_model(saved):
     model, folder = saved
     again = TextClassifier.from_pretrained(folder)
     assert same(weights(again), weights(model))
-    np.testing.assert_array_equal(logits(again), logits(model))
+    np.testing.assert_array_equal(predict(again), predict(model))
     again.save_pretrained(folder.parent / "again")
     assert names(folder.parent / "again") == names(folder)
 
 
 def test_folding_the_encoders_keeps_the_predictions(saved):
     model, folder = saved
-    before = logits(model)
+    before = predict(model)
     model.fold_encoders()
-    np.testing.assert_allclose(logits(model), before, atol=1e-6)
+    np.testing.assert_allclose(predict(model), before, atol=1e-6)
     assert "encoder" not in str(model.template)
     model.save_pretrained(folder)
     assert {name.split(".", 1)[1] for name in saved_weights(folder) if not name.startswith("head")} == {
         "keys", "values", "gates", "vectors",
     }  # fmt: skip
-    np.testing.assert_array_equal(logits(TextClassifier.from_pretrained(folder)), logits(model))
+    np.testing.assert_array_equal(predict(TextClassifier.from_pretrained(folder)), predict(model))
 
 
 def test_a_base_that_moved_is_named(saved, tiny_folder, tmp_path):
@@ -98,7 +90,7 @@ def test_a_base_that_moved_is_named(saved, tiny_folder, tmp_path):
     ):
         TextClassifier.from_pretrained(folder)
     again = TextClassifier.from_pretrained(folder, base_model=str(copy))
-    np.testing.assert_array_equal(logits(again), logits(model))
+    np.testing.assert_array_equal(predict(again), predict(model))
     assert again.config.base_model == str(copy)
 
 
@@ -156,7 +148,7 @@ def test_a_fine_tuned_classifier_too(tiny_folder, tmp_path):
     model.save_prompt_only()
     model.save_pretrained(tmp_path / "saved")
     assert set(saved_weights(tmp_path / "saved")) == {"head.linear.weight", "head.linear.bias"}
-    np.testing.assert_array_equal(logits(TextClassifier.from_pretrained(tmp_path / "saved")), logits(model))
+    np.testing.assert_array_equal(predict(TextClassifier.from_pretrained(tmp_path / "saved")), predict(model))
 
 
 def test_a_resumed_run_equals_the_uninterrupted_one(tiny_folder, tmp_path):

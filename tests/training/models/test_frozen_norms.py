@@ -6,18 +6,17 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from eager import inputs
 from paddle import nn
 from tiny import EXAMPLES, FAMILIES, LABELS, tiny_model
 
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.models.frozen_norms import correct_frozen_norms, restore_norms
 
 
 def soft_prompt_gradient(model) -> np.ndarray:
-    arrays = collate(model.prompt_tokenizer.encode_many(EXAMPLES), model.tokenizer.pad_id)
     model.eval()
     gold = paddle.to_tensor([LABELS.label_to_id[example.label] for example in EXAMPLES])
-    F.cross_entropy(model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}), gold).backward()
+    F.cross_entropy(model(**inputs(model)), gold).backward()
     found = model.soft_prompt.vectors.grad.numpy()
     model.clear_gradients()
     return found

@@ -7,21 +7,16 @@ import math
 import numpy as np
 import paddle
 import pytest
-from tiny import EXAMPLES, FAMILIES, HARD, LABELS, tiny_backbone, tiny_model, tiny_tokenizer
+from eager import inputs
+from tiny import FAMILIES, HARD, LABELS, tiny_backbone, tiny_model, tiny_tokenizer
 
 from prompt_kit.errors import ConfigError
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.prompt.verbalizer import LabelTokens, Verbalizer
 from prompt_kit.training.models.heads import ManualHead, MaskedLMHead, SoftHead, masked_lm_head
 
 TWO_MASKS = "{'text': 'text_a'}{'hard': '主题是'}{'mask'}{'mask'}"
 MANY_WORDS = Verbalizer.from_lines(["car==汽车,车", "sports==体育,球队比赛,冠", "finance==财,股票公司"])
 MANY_WORDS_OF_TWO = Verbalizer.from_lines(["car==汽车,公司", "sports==体育,球队,比赛", "finance==财经"])
-
-
-def inputs(model, examples=EXAMPLES):
-    arrays = collate(model.prompt_tokenizer.encode_many(examples), model.tokenizer.pad_id)
-    return {name: paddle.to_tensor(array) for name, array in arrays.items()}
 
 
 def log_probabilities(family, batch):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import paddle
 import pytest
+from eager import predict
 from sklearn.linear_model import LogisticRegression
 from tiny import HARD, LABELS, tiny_backbone, tiny_model, tiny_tokenizer
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.task import MULTI_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.models.cosine_head import SCALE, WORD_EXAMPLES, center_of, unit
@@ -94,13 +94,6 @@ def targets_of(examples):
     return Task(MULTI_LABEL).targets([one.label for one in examples], LABELS.label_to_id)
 
 
-def logits(model, examples):
-    arrays = collate(model.prompt_tokenizer.encode_many(examples), 0)
-    model.eval()
-    with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy()
-
-
 def test_the_head_starts_at_the_fitted_odds():
     model = several("cosine")
     features, targets = model.prompt_tokenizer.encode_many(SETS), targets_of(SETS)
@@ -109,15 +102,15 @@ def test_the_head_starts_at_the_fitted_odds():
     words, neutral = model._word_directions()
     examples = unit(states - center_of(states, states[:0], neutral))
     directions, scale, bias = start_of_sets(words, examples, targets, examples[:0])
-    np.testing.assert_allclose(logits(model, SETS), scale * examples @ directions.T + bias, atol=1e-3)
+    np.testing.assert_allclose(predict(model, SETS), scale * examples @ directions.T + bias, atol=1e-3)
 
 
 @pytest.mark.parametrize("head", ["manual", "soft"])
 def test_decoder_heads_are_centred_and_fitted(head):
     plain, model = tiny_model(HARD, head=head, encoder="none"), several(head)
-    raw = logits(plain, SETS)
+    raw = predict(plain, SETS)
     centred = raw - raw.mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(logits(model, SETS), centred, atol=1e-4)
+    np.testing.assert_allclose(predict(model, SETS), centred, atol=1e-4)
     targets = targets_of(SETS)
     model.start_from_examples(model.prompt_tokenizer.encode_many(SETS), targets)
     if head == "soft":
@@ -126,7 +119,7 @@ def test_decoder_heads_are_centred_and_fitted(head):
     else:
         scale, bias = 1.0, bias_for(centred, float(targets.mean()))
         assert isinstance(model.head, ManualHead)
-    np.testing.assert_allclose(logits(model, SETS), scale * centred + bias, atol=1e-4)
+    np.testing.assert_allclose(predict(model, SETS), scale * centred + bias, atol=1e-4)
 
 
 def test_saved_and_loaded(tmp_path):
@@ -136,4 +129,4 @@ def test_saved_and_loaded(tmp_path):
     model.save_pretrained(tmp_path / "saved")
     loaded = type(model).from_pretrained(tmp_path / "saved")
     assert loaded.task == model.task
-    np.testing.assert_allclose(logits(loaded, SETS), logits(model, SETS), atol=1e-5)
+    np.testing.assert_allclose(predict(loaded, SETS), predict(model, SETS), atol=1e-5)

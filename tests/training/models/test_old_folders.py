@@ -7,14 +7,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import paddle
 import pytest
+from eager import predict
 from tiny import EXAMPLES, HARD, tiny_finetune, tiny_model, tiny_rtd
 
 from prompt_kit import PromptModel
 from prompt_kit.inference.ensemble_export import write_ensemble
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export.exporter import export_bundle, is_export
 
 OLD = Path(__file__).parents[2] / "golden" / "prompt_config"
@@ -34,13 +33,6 @@ MODELS = {
     "model_finetune": tiny_finetune,
     "model_rtd": tiny_rtd,
 }
-
-
-def predict(model) -> np.ndarray:
-    model.eval()
-    batch = collate(model.encode_texts(TEXTS), model.tokenizer.pad_id)
-    with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in batch.items()}).numpy()
 
 
 def forget_the_kind(folder: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
+from eager import inputs
 from paddle import nn
 from tiny import EXAMPLES, FAMILIES, LABELS, tiny_backbone, tiny_discriminator, tiny_model, tiny_tokenizer
 
 from prompt_kit.errors import ConfigError
-from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, collate
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.cpu.packed_layer import PackedLayer
 from prompt_kit.training.models.prefix import PrefixAttention, add_prefix
@@ -18,11 +19,6 @@ from prompt_kit.training.models.prompt_model import PromptModel, PromptModelConf
 HARD = "{'text': 'text_a'}{'hard': '主题是'}{'mask'}"
 WORDS = "{'prefix': '新闻标题'}" + HARD
 ENCODED = "{'prefix': '新闻', 'length': 5, 'encoder': 'mlp', 'hidden_size': 7}" + HARD
-
-
-def arrays(model, examples=EXAMPLES):
-    features = [model.prompt_tokenizer.encode(example) for example in examples]
-    return {name: paddle.to_tensor(array) for name, array in collate(features, model.tokenizer.pad_id).items()}
 
 
 def opened(model, gate=0.5, seed=1):
@@ -40,7 +36,7 @@ def test_before_the_first_step_it_predicts_what_the_hard_prompt_does(family, hea
     plain, deep = (tiny_model(template, family, head=head) for template in (HARD, ENCODED))
     plain.eval(), deep.eval()
     with paddle.no_grad():
-        expected, got = (model(**arrays(model)).numpy() for model in (plain, deep))
+        expected, got = (model(**inputs(model)).numpy() for model in (plain, deep))
     # a cosine of centred states, times twelve, magnifies what the order of sums rounds
     np.testing.assert_allclose(got, expected, atol=1e-3 if head == "cosine" else 1e-5)
 
@@ -117,13 +113,13 @@ def test_padding_changes_no_prediction(family, template):
     model = opened(tiny_model(template, family))
     model.eval()
     with paddle.no_grad():
-        together = model(**arrays(model)).numpy()
-        alone = np.concatenate([model(**arrays(model, [example])).numpy() for example in EXAMPLES])
+        together = model(**inputs(model)).numpy()
+        alone = np.concatenate([model(**inputs(model, [example])).numpy() for example in EXAMPLES])
     np.testing.assert_allclose(together, alone, atol=1e-5)
     plain = tiny_model(HARD, family)
     plain.eval()
     with paddle.no_grad():
-        assert np.abs(plain(**arrays(plain)).numpy() - together).max() > 1e-3  # the prefix is read
+        assert np.abs(plain(**inputs(plain)).numpy() - together).max() > 1e-3  # the prefix is read
 
 
 def test_the_kernel_for_packed_rows_is_off_for_it_alone():
@@ -138,7 +134,7 @@ def test_the_language_model_by_itself_reads_no_prefix():
     ids = paddle.to_tensor([[2, 7, 8, 9, 3]])
     with paddle.no_grad():
         model.eval()
-        model(**arrays(model))
+        model(**inputs(model))
         np.testing.assert_allclose(model.backbone(ids).numpy(), backbone(ids).numpy(), atol=1e-6)
 
 
@@ -152,7 +148,7 @@ def test_frozen_it_trains_the_prefix_and_the_head(template):
     before = {name: parameter.numpy().copy() for name, parameter in model.named_parameters()}
     model.train()
     for _ in range(3):
-        nn.functional.cross_entropy(model(**arrays(model)), paddle.to_tensor([0, 1, 2, 0, 2, 1, 0, 2])).backward()
+        nn.functional.cross_entropy(model(**inputs(model)), paddle.to_tensor([0, 1, 2, 0, 2, 1, 0, 2])).backward()
         optimizer.step()
         optimizer.clear_grad()
     changed = {
@@ -168,7 +164,7 @@ def test_a_saved_model_comes_back(tmp_path):
     again = PromptModel.from_pretrained(tmp_path / "saved")
     assert again.template == model.template
     with paddle.no_grad():
-        np.testing.assert_array_equal(again(**arrays(again)).numpy(), model(**arrays(model)).numpy())
+        np.testing.assert_array_equal(again(**inputs(again)).numpy(), model(**inputs(model)).numpy())
 
 
 def test_a_prefix_too_long_for_the_positions():

@@ -12,6 +12,7 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from eager import inputs, predict
 from tiny import EXAMPLES, FAMILIES, HARD, LABELS, SOFT, VOCABULARY, tiny_backbone, tiny_model, tiny_tokenizer
 
 from prompt_kit.data.dataset import Example
@@ -25,18 +26,6 @@ from prompt_kit.training.models.prompt_model import PromptModel, PromptModelConf
 
 SOFT_TEMPLATE = "{'text': 'text_a'}{'soft': '这条新闻的主题是'}{'mask'}"
 FILES = ["config.json", "model.safetensors", "prompt_config.json", "tokenizer.json"]
-
-
-def inputs(model, examples=EXAMPLES):
-    arrays = collate(model.prompt_tokenizer.encode_many(examples), model.tokenizer.pad_id)
-    return {name: paddle.to_tensor(array) for name, array in arrays.items()}
-
-
-def predict(model, examples=EXAMPLES):
-    """[B, C] in evaluation mode."""
-    model.eval()
-    with paddle.no_grad():
-        return model(**inputs(model, examples)).numpy()
 
 
 def label_ids(examples=EXAMPLES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from types import SimpleNamespace
 
@@ -10,15 +9,15 @@ import numpy as np
 import paddle
 import paddle.nn.functional as F
 import pytest
+from eager import inputs, predict
 from paddlenlp.trainer import TrainerCallback
 from runs import same, saved_weights, trainer, weights
-from scripts import load_script
 from tiny import EXAMPLES, FAMILIES, HARD, LABELS, SOFT, tiny_model
+from train_script import results
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.errors import ConfigError
 from prompt_kit.inference.predictor import Predictor
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.prompt.verbalizer import LabelTokens
 from prompt_kit.training.export.exporter import export_bundle
 from prompt_kit.training.models.calibration import calibrate
@@ -38,18 +37,6 @@ HEAD = {"head.prototypes", "head.mix"}
 
 def start(model):
     model.start_from_examples(model.prompt_tokenizer.encode_many(TEXTS), GOLD, 3)
-
-
-def batch(model):
-    arrays = collate(model.prompt_tokenizer.encode_many(TEXTS), model.tokenizer.pad_id)
-    return {name: paddle.to_tensor(array) for name, array in arrays.items()}
-
-
-def predict(model):
-    """[B, C] in evaluation mode."""
-    model.eval()
-    with paddle.no_grad():
-        return model(**batch(model)).numpy()
 
 
 def proto(prompt=HARD, **options):
@@ -150,7 +137,7 @@ def test_prototypes_are_the_means_of_the_training_examples():
     assert model.training, "dropout is off for the prototypes alone"
     model.eval()
     with paddle.no_grad():
-        states = model.transform(model(**batch(model), return_mask_states=True)[1]).numpy().reshape([8, -1])
+        states = model.transform(model(**inputs(model), return_mask_states=True)[1]).numpy().reshape([8, -1])
     states = states - states.mean(axis=0)
     states = states / np.linalg.norm(states, axis=1, keepdims=True)
     expected = [4 * states[label == GOLD].mean(axis=0) for label in range(3)]
@@ -183,7 +170,7 @@ def test_training_starts_there_and_a_trained_model_keeps_its_prototypes(tmp_path
 def test_every_parameter_that_is_not_stopped_gets_a_gradient(family):
     """Data parallel training waits for ever for one that does not."""
     model = proto(SOFT, family=family)
-    F.cross_entropy(model(**batch(model)), paddle.to_tensor(GOLD)).backward()
+    F.cross_entropy(model(**inputs(model)), paddle.to_tensor(GOLD)).backward()
     assert [name for name, p in model.named_parameters() if not p.stop_gradient and p.grad is None] == []
     assert float(model.head.mix.grad.abs()) > 0
 
@@ -275,19 +262,6 @@ def test_a_folder_and_an_export_need_no_examples(tmp_path, prompt):
 # -- train.py ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def train(tiny_folder, tiny_data):
-    def call(flags, model=True):
-        model = f"--max_seq_length 32 --model_name_or_path {tiny_folder}" if model else ""
-        load_script("train").main(f"--device cpu --report_to none {flags} {model} --data_dir {tiny_data}".split())
-
-    return call
-
-
-def results(folder) -> dict:
-    return json.loads((folder / "all_results.json").read_text("utf-8"))
-
-
 def test_zero_shot_is_the_pretrained_heads(train, tmp_path):
     for head in ("manual", "prototype"):
         train(f"--do_eval --verbalizer {head} --output_dir {tmp_path / head}")
@@ -295,13 +269,13 @@ def test_zero_shot_is_the_pretrained_heads(train, tmp_path):
     assert prototype["mode"] == "zero-shot" and prototype["eval_loss"] == pytest.approx(manual["eval_loss"], abs=1e-5)
 
 
-def test_a_run_and_what_follows(train, tmp_path):
+def test_a_run_and_what_follows(train, resume, tmp_path):
     run = tmp_path / "run"
     train(
         f"--do_train --do_eval --do_predict --do_export --verbalizer prototype --num_shots 4 --max_steps 2 --eval_steps 1 "
         f"--logging_steps 1 --learning_rate 1e-3 --output_dir {run}"
     )
-    train(f"--do_eval --verbalizer prototype --resume_from_checkpoint {run} --output_dir {tmp_path / 'again'}", False)
+    resume(f"--do_eval --verbalizer prototype --resume_from_checkpoint {run} --output_dir {tmp_path / 'again'}")
     for key in ("eval_accuracy", "eval_loss"):
         assert results(tmp_path / "again")[key] == pytest.approx(results(run)[key], abs=1e-6)
     rows = [line.split("\t") for line in (run / "test_predictions.tsv").read_text("utf-8").splitlines()[1:]]

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import paddle
 import pytest
+from eager import inputs, predict
 from runs import same, trainer, weights
 from scripts import load_script
 from tiny import EXAMPLES, RTD_LABELS, tiny_discriminator, tiny_rtd, tiny_tokenizer, write_tiny_folder
@@ -18,7 +19,6 @@ from prompt_kit.errors import ConfigError, PromptKitError, TemplateError
 from prompt_kit.inference.bundle import read_bundle
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.metrics import softmax
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.export.exporter import Int8, export_bundle
 from prompt_kit.training.models.backbone import load_backbone, load_discriminator
@@ -26,13 +26,6 @@ from prompt_kit.training.models.calibration import calibrate
 
 TEXTS = [example.text_a for example in EXAMPLES]
 SOFT = "{'mask'}{'soft': '新闻'}{'text': 'text_a'}"
-
-
-def predict(model, texts=TEXTS):
-    model.eval()
-    batch = collate(model.encode_texts(texts), model.tokenizer.pad_id)
-    with paddle.no_grad():
-        return model(**{name: paddle.to_tensor(array) for name, array in batch.items()}).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +82,7 @@ def test_training_mode_computes_the_same_without_dropout():
     model = tiny_rtd(dropout=0.0)
     expected = predict(model)
     model.train()
-    batch = collate(model.encode_texts(TEXTS), model.tokenizer.pad_id)
-    logits, states = model(**{k: paddle.to_tensor(v) for k, v in batch.items()}, return_mask_states=True)
+    logits, states = model(**inputs(model), return_mask_states=True)
     np.testing.assert_allclose(logits.numpy(), expected, atol=1e-5)
     assert states.shape == [8, 6 * 3, 32]
 

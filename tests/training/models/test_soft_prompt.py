@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import paddle
 import pytest
-from tiny import EXAMPLES, VOCABULARY, tiny_backbone, tiny_model, tiny_tokenizer
+from eager import inputs
+from tiny import VOCABULARY, tiny_backbone, tiny_model, tiny_tokenizer
 
-from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, SoftToken, collate
+from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer, SoftToken
 from prompt_kit.prompt.template import Template
 from prompt_kit.training.models.soft_prompt import PromptEmbedding, SoftPrompt
 
@@ -75,7 +76,7 @@ def test_training_moves_everything_in_it(encoder):
 
 def test_the_first_step_moves_the_vectors():
     model = tiny_model(encoder="lstm")
-    batch = {k: paddle.to_tensor(v) for k, v in collate(model.prompt_tokenizer.encode_many(EXAMPLES), 0).items()}
+    batch = inputs(model)
     before = model.soft_prompt.vectors.numpy().copy()
     optimizer = paddle.optimizer.AdamW(1e-3, parameters=model.prompt_parameters())
     paddle.nn.functional.cross_entropy(model(**batch), paddle.to_tensor([0, 1, 2, 0, 2, 1, 0, 2])).backward()

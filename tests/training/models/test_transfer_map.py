@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
+from scripts import load_script
 from tiny import EXAMPLES, HARD, LABELS, tiny_model, write_tiny_folder
 
 from prompt_kit.errors import CheckpointError, ConfigError
@@ -98,9 +98,7 @@ def test_folders_that_have_nothing_to_start_from(sources, tmp_path):
 
 
 def test_the_tool_prints_a_table_and_one_pick(sources, tiny_data, capsys):
-    spec = importlib.util.spec_from_file_location("transfer_map_tool", TOOL)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_script("tools/transfer_map")
     names = [str(sources / "near"), str(sources / "far")]
     tool.main(["--sources", *names, "--data_dir", str(tiny_data), "--num_shots", "2", "--target", names[0]])
     lines = capsys.readouterr().out.splitlines()

@@ -5,14 +5,10 @@ from __future__ import annotations
 import gzip
 
 import pytest
+from files import write_lines
 
 from prompt_kit.errors import ConfigError, DataError
 from prompt_kit.training.pretraining.corpus import ExcludedTexts, default_exclusions, normalize, read_corpus, read_texts
-
-
-def write(path, *lines):
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path
 
 
 def test_width_case_and_space_do_not_make_a_text_another_one():
@@ -28,21 +24,21 @@ def test_a_line_that_holds_an_excluded_text_is_excluded():
 
 
 def test_labels_are_cut_off(tmp_path):
-    write(tmp_path / "label.txt", "car==汽车", "sports==体育")
-    path = write(tmp_path / "train.txt", "甲\t乙\tcar", "", "丙\t丁", "戊 \t sports")
+    write_lines(tmp_path / "label.txt", "car==汽车", "sports==体育")
+    path = write_lines(tmp_path / "train.txt", "甲\t乙\tcar", "", "丙\t丁", "戊 \t sports")
     assert read_texts(path) == ["甲\t乙", "丙\t丁", "戊"]
 
 
 def test_without_label_txt_every_line_must_have_a_tab(tmp_path):
-    assert read_texts(write(tmp_path / "a.txt", "甲\tx", "乙\ty")) == ["甲", "乙"]
-    assert read_texts(write(tmp_path / "b.txt", "甲\tx", "乙")) == ["甲\tx", "乙"]
+    assert read_texts(write_lines(tmp_path / "a.txt", "甲\tx", "乙\ty")) == ["甲", "乙"]
+    assert read_texts(write_lines(tmp_path / "b.txt", "甲\tx", "乙")) == ["甲\tx", "乙"]
 
 
 def test_what_is_left_out_is_counted(tmp_path):
-    first = write(tmp_path / "a.txt", "今天 股市", "今天股市", "体育比赛", "汽车发布")
+    first = write_lines(tmp_path / "a.txt", "今天 股市", "今天股市", "体育比赛", "汽车发布")
     second = gzip.compress("汽车发布！\n\n手机\nＵ盘\n".encode())
     (tmp_path / "b.txt.gz").write_bytes(second)
-    banned = write(tmp_path / "judge.txt", "u盘", "体育\u3000比赛")
+    banned = write_lines(tmp_path / "judge.txt", "u盘", "体育\u3000比赛")
     corpus = read_corpus([first, tmp_path / "b.txt.gz"], [banned], held_out=0)
     assert corpus.lines == ["今天 股市", "汽车发布", "汽车发布！", "手机"]
     assert (corpus.files, corpus.excluded_files) == ((("a.txt", 2), ("b.txt.gz", 2)), ("judge.txt",))
@@ -51,8 +47,8 @@ def test_what_is_left_out_is_counted(tmp_path):
 
 def test_held_out_lines_are_drawn_by_seed_and_text_alone(tmp_path):
     lines = [f"第{i}条新闻" for i in range(40)]
-    one = read_corpus([write(tmp_path / "a.txt", *lines)], held_out=0.1)
-    other = read_corpus([write(tmp_path / "b.txt", *reversed(lines))], held_out=0.1)
+    one = read_corpus([write_lines(tmp_path / "a.txt", *lines)], held_out=0.1)
+    other = read_corpus([write_lines(tmp_path / "b.txt", *reversed(lines))], held_out=0.1)
     assert len(one.held_out) == 4 and len(one.lines) == 36
     assert set(one.held_out) == set(other.held_out)
     assert not set(one.held_out) & set(one.lines)
@@ -61,8 +57,8 @@ def test_held_out_lines_are_drawn_by_seed_and_text_alone(tmp_path):
 
 
 def test_lines_of_the_eval_file_are_not_trained_on(tmp_path):
-    train = write(tmp_path / "a.txt", "甲甲", "乙乙")
-    corpus = read_corpus([train], eval_file=write(tmp_path / "e.txt", "乙 乙", "丙"))
+    train = write_lines(tmp_path / "a.txt", "甲甲", "乙乙")
+    corpus = read_corpus([train], eval_file=write_lines(tmp_path / "e.txt", "乙 乙", "丙"))
     assert (corpus.lines, corpus.held_out) == (["甲甲"], ["乙 乙", "丙"])
 
 
@@ -100,6 +96,6 @@ def test_a_cut_off_gzip_file(tmp_path):
     (tmp_path / "a.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="a.gz: not a whole gzip file"):
         read_texts(tmp_path / "a.gz")
-    write(tmp_path / "b.gz", "text")
+    write_lines(tmp_path / "b.gz", "text")
     with pytest.raises(DataError, match="b.gz: not a whole gzip file"):
         read_texts(tmp_path / "b.gz")

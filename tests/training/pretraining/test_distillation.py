@@ -8,8 +8,10 @@ import math
 import numpy as np
 import paddle
 import pytest
+from kill import killed_at
 from runs import names, same, saved_weights
 from safetensors.numpy import load_file
+from taught import taught
 from tiny import EXAMPLES, FAMILIES, tiny_backbone, tiny_tokenizer
 
 from prompt_kit.errors import CheckpointError, ConfigError, DataError
@@ -17,9 +19,8 @@ from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.pretraining import session
 from prompt_kit.training.pretraining.corpus import read_corpus
 from prompt_kit.training.pretraining.distillation import DistilledLanguageModel, cosine_loss, relational_loss
-from prompt_kit.training.pretraining.masking import EncodedLines, WholeWordMasker
-from prompt_kit.training.pretraining.taught_batches import FORMS, TaughtCollator, TaughtLines
-from prompt_kit.training.pretraining.teacher_vectors import TeacherVectors
+from prompt_kit.training.pretraining.masking import EncodedLines
+from prompt_kit.training.pretraining.taught_batches import FORMS
 
 LINES = [a.text_a + b.text_a for a in EXAMPLES for b in EXAMPLES]
 
@@ -98,63 +99,6 @@ def test_states_that_hardly_differ_have_no_boundless_gradient():
     assert float(states.grad.abs().max()) < 0.01
 
 
-# -- batches ----------------------------------------------------------------------------------------------------------
-
-
-def taught(tmp_path, lines=("手机公司", "体育")):
-    np.save(tmp_path / "t.npy", np.array([[3, 0], [0, 3], [0, 0.5]], dtype="float32"))
-    encoded = EncodedLines(lines, tiny_tokenizer(), 30, first_only=True)
-    masker = WholeWordMasker(tiny_tokenizer(), 0.3)
-    dataset = TaughtLines(encoded, masker, 1, TeacherVectors(tmp_path / "t.npy", 3, "a.txt"), [2, 0])
-    return dataset, TaughtCollator(tiny_tokenizer(), 1)
-
-
-def test_a_batch_by_hand(tmp_path):
-    dataset, collator = taught(tmp_path)
-    tokenizer = tiny_tokenizer()
-    pad, cls, sep, mask = tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id
-    a, b = tokenizer.encode("手机公司"), tokenizer.encode("体育")
-    items = [dataset[3, 0], dataset[3, 1]]
-    colon, so = tokenizer.encode("："), tokenizer.encode("。总之，")
-    front = collator.in_form(items, FORMS[0], clean=True)
-    assert front["input_ids"].tolist() == [
-        [cls, mask, mask, *colon, *a, sep], [cls, mask, mask, *colon, *b, sep, pad, pad],
-    ]  # fmt: skip
-    assert front["read"].tolist() == [[1, 2], [1, 2]] and "targets" not in front
-    back = collator.in_form(items, FORMS[3], clean=True)
-    assert back["input_ids"][1].tolist() == [cls, *b, *so, mask, mask, sep, pad, pad]
-    for row, columns in zip(back["input_ids"], back["read"]):
-        assert row[columns].tolist() == [mask, mask] and row[columns[1] + 1] == sep
-    assert collator.in_form(items, FORMS[-1], clean=True)["read"].tolist() == [[0], [0]]
-    np.testing.assert_array_equal(front["teacher"], dataset.teacher[[2, 0]])  # the rows that the lines have
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_what_is_hidden_is_of_the_line_alone(tmp_path, form):
-    dataset, collator = taught(tmp_path)
-    items = [dataset[0, 0], dataset[0, 1]]
-    clean, hidden = (collator.in_form(items, form, clean=way) for way in (True, False))
-    columns = hidden["columns"].reshape(-1)[hidden["rows"]]
-    lines = hidden["rows"] // hidden["columns"].shape[1]
-    assert clean["input_ids"][lines, columns].tolist() == hidden["targets"].tolist()
-    assert not set(columns) & set(hidden["read"].reshape(-1).tolist())
-    assert clean["input_ids"].shape[1] <= 2 + 4 + collator.longest_form
-
-
-def test_forms_are_a_function_of_the_seed_and_the_first_item(tmp_path):
-    dataset, collator = taught(tmp_path)
-
-    def batches(one):
-        return [one([dataset[epoch, 0]]) for epoch in range(60)]
-
-    first, again = batches(collator), batches(TaughtCollator(tiny_tokenizer(), 1))
-    assert all(np.array_equal(a["input_ids"], b["input_ids"]) for a, b in zip(first, again))
-    assert {tuple(map(tuple, batch["read"])) for batch in first} >= {((0,),), ((1, 2),), ((1,),)}
-    assert 0 < sum("targets" in batch for batch in first) < 60
-    other = batches(TaughtCollator(tiny_tokenizer(), 2))
-    assert not all(np.array_equal(a["input_ids"], b["input_ids"]) for a, b in zip(first, other))
-
-
 # -- model ------------------------------------------------------------------------------------------------------------
 
 
@@ -204,20 +148,11 @@ def test_the_cosine_rises_and_nothing_of_it_is_left(pretrain, tiny_folder):
     assert f"{before:.3f} -> {after:.3f}" in (folder / "README.md").read_text("utf-8")
 
 
-def test_a_killed_run_goes_on(pretrain, monkeypatch, files):
+def test_a_killed_run_goes_on(pretrain, files):
     flags = ("--eval_steps", "2", "--max_steps", "9")
     whole = pretrain(*flags, output="whole")
-    real = session.PretrainingTrainer.training_step
-
-    def stop(self, model, inputs):
-        if self.state.global_step == 3:
-            raise KeyboardInterrupt
-        return real(self, model, inputs)
-
-    monkeypatch.setattr(session.PretrainingTrainer, "training_step", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(3):
         pretrain(*flags)
-    monkeypatch.undo()
     resume = ("--resume_from_checkpoint", str(files / "out"), *flags)
     held = load_file(str(files / "out" / "checkpoint-2" / "projections.safetensors"))
     assert {key: value.shape for key, value in held.items() if key.startswith("two")} == {

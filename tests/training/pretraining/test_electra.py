@@ -7,6 +7,7 @@ import json
 import numpy as np
 import paddle
 import pytest
+from kill import killed_at
 from paddlenlp.transformers import AutoDiscriminator
 from runs import names, same, saved_weights, weights
 from scripts import load_script
@@ -131,20 +132,11 @@ def test_it_learns(tmp_path):
     assert after["eval_loss"] < before["eval_loss"] - 0.2 and after["eval_auc"] > before["eval_auc"] + 0.05
 
 
-def test_a_killed_run_goes_on(pretrain, monkeypatch, tmp_path):
+def test_a_killed_run_goes_on(pretrain, tmp_path):
     flags = ("--eval_steps", "2", "--max_steps", "7")
     whole = pretrain(*flags, output="whole")
-    real = session.PretrainingTrainer.training_step
-
-    def stop(self, model, inputs):
-        if self.state.global_step == 5:
-            raise KeyboardInterrupt
-        return real(self, model, inputs)
-
-    monkeypatch.setattr(session.PretrainingTrainer, "training_step", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(5):
         pretrain(*flags)
-    monkeypatch.undo()
     resume = ("--resume_from_checkpoint", str(tmp_path / "out"), *flags)
     with pytest.raises(CheckpointError, match="detection_weight is 1.0, there 50.0"):
         pretrain(*resume, "--detection_weight", "1")

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import paddle
 import pytest
+from kill import killed_at
 from other_process import owner_of
 from paddlenlp.trainer import TrainerCallback
 from paddlenlp.transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -22,7 +23,7 @@ from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.pretraining import session
 from prompt_kit.training.pretraining.arguments import PretrainingArguments
 from prompt_kit.training.pretraining.corpus import Corpus
-from prompt_kit.training.pretraining.masked_batches import LengthBatchSampler, MaskedCollator, MaskedLines
+from prompt_kit.training.pretraining.masked_batches import MaskedCollator, MaskedLines
 from prompt_kit.training.pretraining.masked_lm import MaskedLanguageModel
 from prompt_kit.training.pretraining.masking import EncodedLines, WholeWordMasker
 
@@ -44,60 +45,6 @@ def trainer(model_folder, output, **options):
 def batch_of(lines, tokenizer, seed=1):
     dataset = MaskedLines(EncodedLines(lines, tokenizer, 30), WholeWordMasker(tokenizer, 0.3), seed)
     return MaskedCollator(tokenizer)([dataset[0, i] for i in range(len(lines))])
-
-
-# -- batches ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_batch_by_hand():
-    tokenizer = tiny_tokenizer()
-    ids = [np.array(tokenizer.encode(text), dtype="int32") for text in ("手机公司", "体育")]
-    hidden = [array.copy() for array in ids]
-    hidden[0][[0, 1]] = tokenizer.mask_id
-    items = [(hidden[0], np.array([0, 1]), ids[0][[0, 1]]), (hidden[1], np.array([1]), ids[1][[1]])]
-    batch = MaskedCollator(tokenizer)(items)
-    pad, _, cls, sep, mask = (VOCABULARY.index(t) for t in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"))
-    phone, machine, public, office, body, sport = tokenizer.encode("手机公司体育")
-    assert batch["input_ids"].tolist() == [[cls, mask, mask, public, office, sep], [cls, body, sport, sep, pad, pad]]
-    assert batch["columns"].tolist() == [[1, 2], [2, 0]]
-    assert batch["rows"].tolist() == [0, 1, 2]  # of [B, M] laid flat; the second line's padding, 3, is left out
-    assert batch["targets"].tolist() == [phone, machine, sport]
-    assert {array.dtype for array in batch.values()} == {np.dtype("int64")}
-
-
-@pytest.mark.parametrize(("replicas", "accumulation"), [(1, 1), (2, 1), (2, 3)])
-def test_every_line_comes_once_an_epoch_in_batches_of_its_length(replicas, accumulation):
-    lengths = np.random.default_rng(0).integers(1, 40, 100).tolist()
-
-    def epoch(number):
-        found = []
-        for rank in range(replicas):
-            sampler = LengthBatchSampler(lengths, 128, 5, replicas, rank, accumulation)
-            sampler.set_epoch(number)
-            batches = list(sampler)
-            assert len(batches) == len(sampler) and len(batches) % accumulation == 0
-            found += batches
-        return found
-
-    first = epoch(0)
-    assert sorted(line for batch in first for _, line in batch) == list(range(100))
-    assert {number for batch in epoch(3) for number, _ in batch} == {3}
-    for batch in first:
-        longest = max(lengths[line] for _, line in batch) + 2
-        assert longest * len(batch) <= 128
-    spread = [max(lengths[i] for _, i in batch) - min(lengths[i] for _, i in batch) for batch in first]
-    assert np.mean(spread) < 5, "a batch holds lines of about one length"
-    assert epoch(0) == first and len(epoch(1)) == len(first)
-    assert [[line for _, line in batch] for batch in epoch(1)] != [[line for _, line in batch] for batch in first]
-
-
-def test_a_line_longer_than_a_batch_is_a_batch():
-    assert [len(batch) for batch in LengthBatchSampler([50, 60], 32, 0)] == [1, 1]
-
-
-def test_too_few_lines_for_the_processes():
-    with pytest.raises(ConfigError, match=r"2 lines cannot fill 2 process\(es\) x 2 accumulated batches"):
-        LengthBatchSampler([3, 3], 100, 0, 2, 0, 2)
 
 
 # -- model ------------------------------------------------------------------------------------------------------------
@@ -320,17 +267,8 @@ def test_from_scratch(pretrain, tmp_path):
 
 def test_a_killed_run_goes_on(pretrain, monkeypatch, tmp_path):
     whole = pretrain("--eval_steps", "2", output="whole")
-    real = session.PretrainingTrainer.training_step
-
-    def stop(self, model, inputs):
-        if self.state.global_step == 4:
-            raise KeyboardInterrupt
-        return real(self, model, inputs)
-
-    monkeypatch.setattr(session.PretrainingTrainer, "training_step", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with killed_at(4):
         pretrain("--eval_steps", "2")
-    monkeypatch.undo()
     with pytest.raises(ConfigError, match="holds a run already"):
         pretrain()
     out = tmp_path / "out"

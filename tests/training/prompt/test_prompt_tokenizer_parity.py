@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 
 import pytest
+from scripts import load_script
 
 from prompt_kit.data.dataset import Example
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
@@ -14,13 +14,10 @@ from prompt_kit.prompt.tokenization import Tokenizer
 
 
 @pytest.fixture(scope="module")
-def maker(root):
+def maker():
     """The program that made the golden file: it holds the templates and knows how to ask PaddleNLP."""
     pytest.importorskip("paddlenlp")
-    spec = importlib.util.spec_from_file_location("maker", root / "tests" / "golden" / "make_prompt_tokenizer.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("tests/golden/make_prompt_tokenizer")
 
 
 def test_random_texts(root, maker):

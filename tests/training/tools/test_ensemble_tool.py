@@ -7,15 +7,14 @@ import json
 import runpy
 
 import numpy as np
-import paddle
 import pytest
+from eager import predict
 from tiny import EXAMPLES, HARD, LABELS, SOFT, tiny_finetune, tiny_model
 
 from prompt_kit.data.dataset import read_examples
 from prompt_kit.errors import CheckpointError
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.metrics import softmax
-from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.export.exporter import export_bundle, export_checkpoint
 from prompt_kit.training.loop.prediction import predict_probabilities
 
@@ -40,27 +39,19 @@ def call(root, models, tiny_data, tmp_path, monkeypatch):
     return main
 
 
-def eager(model, examples) -> np.ndarray:
-    """Probabilities, one batch, in the order given."""
-    model.eval()
-    arrays = collate(model.prompt_tokenizer.encode_many(examples), model.tokenizer.pad_id)
-    with paddle.no_grad():
-        return softmax(model(**{name: paddle.to_tensor(array) for name, array in arrays.items()}).numpy())
-
-
 def test_probabilities_in_the_order_of_the_examples(models):
     for model in models:
         model.train()  # in which dropout is on
         found = predict_probabilities(model, EXAMPLES, 3)
         assert model.training
-        np.testing.assert_allclose(found, eager(model, EXAMPLES), atol=1e-5)
+        np.testing.assert_allclose(found, softmax(predict(model)), atol=1e-5)
 
 
 def test_the_exported_ensemble_equals_the_averaged_models(call, models, tiny_data):
     found = call("--members run-0 run-1 run-2 --do_eval --do_predict --do_export --batch_size 3")
     test = read_examples(tiny_data / "test.txt", LABELS.labels)
     gold = [LABELS.label_to_id[example.label] for example in EXAMPLES]
-    each = [eager(model, EXAMPLES) for model in models]
+    each = [softmax(predict(model)) for model in models]
     accuracies = [float((one.argmax(axis=1) == gold).mean()) for one in each]
     assert [one["eval_accuracy"] for one in found["members"]] == accuracies
     assert [one["mode"] for one in found["members"]] == ["prompt", "prompt", "finetune"]
@@ -83,7 +74,7 @@ def test_trained_and_exported_members_mix(call, models):
     trained = call("--members run-0 run-1 --do_eval")
     mixed = call("--members run-0 bundle --do_eval --do_export --weights 1 3 --overwrite_output_dir")
     assert [one["eval_accuracy"] for one in mixed["members"]] == [one["eval_accuracy"] for one in trained["members"]]
-    expected = (eager(models[0], EXAMPLES) + 3 * eager(models[1], EXAMPLES)) / 4
+    expected = (softmax(predict(models[0])) + 3 * softmax(predict(models[1]))) / 4
     found = Predictor("ensemble/export", device="cpu", num_threads=1).probabilities(EXAMPLES)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     with pytest.raises(CheckpointError, match="is an exported folder"):

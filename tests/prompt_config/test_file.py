@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from refusals import refusal
 
 from prompt_kit.errors import BundleError, CheckpointError
 from prompt_kit.json_fields import entry
@@ -26,7 +27,7 @@ from prompt_kit.prompt_config import (
     write_prompt_config,
 )
 
-OLD = Path(__file__).parent / "golden" / "prompt_config"
+OLD = Path(__file__).parents[1] / "golden" / "prompt_config"
 KINDS = {
     "model_prompt": ModelConfig,
     "model_zero_shot_calibrated": ModelConfig,
@@ -60,11 +61,9 @@ def content(folder: Path) -> dict:
     return json.loads((folder / "prompt_config.json").read_text("utf-8"))
 
 
-def refusal(error: type, folder: Path, *kinds: type) -> str:
-    with pytest.raises(error) as caught:
-        read_prompt_config(folder, *kinds)
-    message = str(caught.value)
-    assert message.startswith(str(folder / "prompt_config.json")) and "\n" not in message
+def refused(error: type, folder: Path, *kinds: type) -> str:
+    message = refusal(error, read_prompt_config, folder, *kinds)
+    assert message.startswith(str(folder / "prompt_config.json"))
     return message
 
 
@@ -130,12 +129,12 @@ def test_another_kind_than_expected(tmp_path, name, kinds, error, says, new):
     folder = old(tmp_path, name)
     if new:
         write_prompt_config(folder, read_prompt_config(folder, KINDS[name]))
-    assert says in refusal(error, folder, *kinds)
+    assert says in refused(error, folder, *kinds)
 
 
 @pytest.mark.parametrize("kind", ["pack", "", 7, ["model"], {"a": 1}])
 def test_a_kind_that_this_version_does_not_know(tmp_path, kind):
-    message = refusal(CheckpointError, old(tmp_path, "model_rtd", kind=kind), ModelConfig)
+    message = refused(CheckpointError, old(tmp_path, "model_rtd", kind=kind), ModelConfig)
     assert "this prompt-kit reads model, bundle, ensemble, task_set; update prompt-kit" in message
     assert kind_of(tmp_path) is None
 
@@ -184,7 +183,7 @@ def test_one_reader_of_two_kinds(tmp_path):
 )  # fmt: skip
 def test_a_damaged_entry(tmp_path, name, changes, says):
     kind = KINDS[name]
-    assert says in refusal(kind.error, old(tmp_path, name, **changes), kind)
+    assert says in refused(kind.error, old(tmp_path, name, **changes), kind)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -225,7 +224,7 @@ def test_a_further_entry_is_one_line_and_raises_the_version_only_where_it_is_use
     assert read_prompt_config(tmp_path, ModelConfig) == ModelConfig(**MODEL)  # who does not know it passes it over
     write_prompt_config(tmp_path, Later(**MODEL, later="two"))
     assert read_prompt_config(tmp_path, Later).later == "two"
-    assert "has format_version 4" in refusal(CheckpointError, tmp_path, ModelConfig)  # or refuses the file
+    assert "has format_version 4" in refused(CheckpointError, tmp_path, ModelConfig)  # or refuses the file
     written = content(tmp_path)
     (tmp_path / "prompt_config.json").write_text(json.dumps({**written, "later": "three"}), encoding="utf-8")
-    assert 'later is "three", expected one of one, two' in refusal(CheckpointError, tmp_path, Later)
+    assert 'later is "three", expected one of one, two' in refused(CheckpointError, tmp_path, Later)
