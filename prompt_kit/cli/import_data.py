@@ -20,7 +20,7 @@ HELP = {
     "label-studio": "Label Studio: JSON, JSON-MIN, CSV or TSV of a project with Choices",
     "csv": "a table with a column of texts and one of labels: CSV, TSV",
     "excel": 'a sheet of an .xlsx workbook (pip install ".[excel]")',
-    "fewclue": "FewCLUE's tnews, in FewCLUE's own division",
+    "fewclue": "FewCLUE's tnews, bustm or ocnli, in FewCLUE's own division",
 }
 
 EXAMPLES = """\
@@ -30,6 +30,7 @@ examples:
   prompt-kit import csv reviews.csv --text_column 评论 --label_column 情感 --output_dir data/mine
   prompt-kit import excel reviews.xlsx --output_dir data/mine --label_file data/old/label.txt --overwrite
   prompt-kit import doccano export.zip --output_dir data/elements --task_type multi-label
+  prompt-kit import csv pairs.csv --text_pair_column sentence2 --output_dir data/pairs
   prompt-kit import fewclue FewCLUE/datasets/tnews --output_dir data/fewclue_tnews
 """
 
@@ -72,7 +73,7 @@ def build_parser(prog: str = "prompt-kit import") -> ArgumentParser:
         add = one.add_argument
         sources = "+" if name != "fewclue" else 1
         add("source", metavar="SOURCE", nargs=sources, help="files, folders of files, or a .zip; their votes are added up"
-            if name != "fewclue" else "the folder datasets/tnews of a clone of FewCLUE")  # fmt: skip
+            if name != "fewclue" else "the folder of a task in a clone of FewCLUE, as datasets/tnews")  # fmt: skip
         add("--output_dir", required=True, metavar="FOLDER", help="folder to write; made if it is not there")
         add("--overwrite", action="store_true", help="replace an earlier import in output_dir")
         if name == "fewclue":
@@ -83,6 +84,8 @@ def build_parser(prog: str = "prompt-kit import") -> ArgumentParser:
             help="shares of the texts, the same for every label; 0.8/0.2 writes no test.txt (default: %(default)s)")  # fmt: skip
         add("--seed", type=int, default=0, metavar="N", help="which texts go where (default: 0)")
         add("--text_column", metavar="NAME", help="column or key of the texts, where it cannot be told")
+        add("--text_pair_column", metavar="NAME",
+            help="column or key of second texts: each row is a pair of texts, for train.py --text_pairs")  # fmt: skip
         add("--label_column", metavar="NAME", help="column, key or question of the labels, where it cannot be told")
         add("--task_type", choices=[MULTI_CLASS, MULTI_LABEL], default=MULTI_CLASS,
             help="multi-label: a text keeps every label that most of its annotators gave it (default: %(default)s)")  # fmt: skip

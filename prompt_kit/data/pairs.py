@@ -40,6 +40,17 @@ def named_columns(header: Sequence[str]) -> Optional[tuple[int, int]]:
     return None
 
 
+def names_beside(second: str) -> tuple[str, ...]:
+    """The names that a column of first texts usually has beside one of second texts called `second`."""
+    return tuple(one for one, other in PAIR_NAMES if other == second.strip().lower())
+
+
+def pair_hint(header: Sequence[str]) -> str:
+    """What a message adds where no column of texts is found and two of PAIR_NAMES are there; else ''."""
+    places = named_columns(header)
+    return "" if places is None else f"; for two texts a row --text_pair_column {header[places[1]]}"
+
+
 def read_labelled_pairs(
     rows: Iterable[tuple[int, str]], name: str, labels: Sequence[str], required: bool, line_format: LineFormat
 ) -> list[tuple[str, str, Optional[Label]]]:

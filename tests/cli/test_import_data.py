@@ -274,3 +274,23 @@ def test_a_message_is_short_however_long_the_value(tmp_path, task):
     source = tmp_path / "d.jsonl"
     source.write_text(json.dumps(task) + '\n{"text": "z", "label": ["b"]}\n', encoding="utf-8")
     assert len(message(tmp_path, "doccano", source, "--output_dir", tmp_path / "out")) < 500
+
+
+def test_pairs_of_texts_become_a_folder_that_is_read_as_pairs(tmp_path, capsys):
+    source = tmp_path / "pairs.csv"
+    given = [(f"第{number}问", f"第{number}问，换个说法", "01"[number % 2]) for number in range(40)]
+    lines = [",".join(row) for row in given]
+    source.write_text("\n".join(["sentence1,sentence2,label", *lines, "没有,标签,"]) + "\n", encoding="utf-8")
+    flags = ("--text_pair_column", "sentence2", "--split", "0.5/0.3/0.2", "--seed", 3)
+    run("csv", source, "--output_dir", tmp_path / "out", *flags)
+    run("csv", source, "--output_dir", tmp_path / "again", *flags)
+    assert "train.txt 20, dev.txt 12, test.txt 8, data.txt 1 (lines)" in capsys.readouterr().out
+    data = read_dataset(
+        tmp_path / "out", Verbalizer.from_file(tmp_path / "out" / "label.txt"), line_format=LineFormat(pairs=True)
+    )
+    found = [(one.text_a, one.text_b, one.label) for part in (data.train, data.dev, data.test) for one in part]
+    assert sorted(found) == sorted(given)
+    assert sum(one.label == "0" for one in data.train) == 10
+    assert data.unlabelled == [Example("没有", text_b="标签")]
+    for name in ("train.txt", "dev.txt", "test.txt", "data.txt", "label.txt"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()

@@ -11,6 +11,7 @@ from refusals import refusal
 from scripts import load_script
 
 from prompt_kit.data.dataset import Example, read_dataset
+from prompt_kit.data.line_format import LineFormat
 from prompt_kit.errors import ConfigError, DataError
 from prompt_kit.prompt.verbalizer import Verbalizer
 
@@ -109,15 +110,52 @@ def test_other_tasks_of_fewclue_are_refused(tool, source, tmp_path):
     path = source / "train_0.json"
     write(path, {"content": "论文", "label": "园艺学"})
     assert message(tool, source, tmp_path / "out") == (
-        f'{path}:1: expected a tnews line with "sentence", got keys content, label; '
-        "only tnews is supported, not FewCLUE's other tasks"
+        f"{path}:1: expected a tnews line with \"sentence\", got keys 'content', 'label'; "
+        "only tnews, bustm and ocnli are supported, not FewCLUE's other tasks"
     )
     write(path, [1])
     assert f'{path}:1: expected a tnews line with "sentence", got [1];' in message(tool, source, tmp_path / "out")
     write(path, {"sentence": "好吃", "label": "Positive"})
     found = message(tool, source, tmp_path / "out")
     assert found.startswith(f"{path}:1: label 'Positive', expected one of the 15 of tnews (news_tech, ")
-    assert found.endswith("only tnews is supported, not FewCLUE's other tasks")
+    assert found.endswith("only tnews, bustm and ocnli are supported, not FewCLUE's other tasks")
+
+
+def test_pairs_of_bustm_and_ocnli(tool, tmp_path):
+    """Objects as FewCLUE's files have them; ocnli's have keys that are passed over."""
+    for task, label, words in (
+        ("bustm", "1", "0==不同\n1==相同\n"),
+        ("ocnli", "neutral", "entailment==一致\nneutral==无关\ncontradiction==矛盾\n"),
+    ):
+        source = tmp_path / task
+        source.mkdir()
+        pair = {
+            "level": "easy",
+            "sentence1": "帮我\t放歌",
+            "sentence2": "放首歌",
+            "label": label,
+            "label0": None,
+            "id": 3,
+        }
+        write(source / "train_0.json", pair)
+        write(source / "dev_0.json", {**pair, "sentence2": "来首歌"})
+        write(source / "test.json", {"sentence1": "甲", "sentence2": "乙", "id": 0})
+        output = tmp_path / f"{task}_out"
+        assert convert(tool, source, output) == 0
+        assert (output / "label.txt").read_text(encoding="utf-8") == words
+        data = read_dataset(output, Verbalizer.from_file(output / "label.txt"), line_format=LineFormat(pairs=True))
+        assert data.train == [Example("帮我 放歌", label, "放首歌")]
+        assert data.dev == [Example("帮我 放歌", label, "来首歌")]
+        assert data.test == [Example("甲", None, "乙")]
+        write(source / "dev_0.json", {**pair, "label": "-"})
+        found = message(tool, source, tmp_path / "no")
+        assert found.startswith(
+            f"{source / 'dev_0.json'}:1: label '-', expected one of the {words.count('==')} of {task} ("
+        )
+        write(source / "dev_0.json", {"sentence1": "甲", "label": label})
+        assert f'{source / "dev_0.json"}:1: expected a {task} line with "sentence2", got' in message(
+            tool, source, tmp_path / "no"
+        )
 
 
 def test_labelled_file_without_label(tool, source, tmp_path):

@@ -10,7 +10,8 @@ and the shapes of earlier releases that its issues show:
     CSV           id,text,label,Comments, several labels joined by #
 
 One zip archive holds all.jsonl, or a file for each member where annotators do not share their labels. Each label of a
-text counts as a vote. Ids become names by the label list that doccano exports (`label_config.json`).
+text counts as a vote. Ids become names by the label list that doccano exports (`label_config.json`). A column that was
+imported beside the text, such as a second text, is a key of its task.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import Any, Optional
 from prompt_kit.data.importers.json_objects import is_json, read_objects
 from prompt_kit.data.importers.records import Record
 from prompt_kit.data.importers.sources import Source, decode
-from prompt_kit.data.importers.tables import LABEL_NAMES, TEXT_NAMES, column, listed, read_table
+from prompt_kit.data.importers.tables import LABEL_NAMES, column, listed, read_table, text_columns
+from prompt_kit.data.pairs import names_beside, pair_hint
 from prompt_kit.errors import DataError, shown
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".txt")
@@ -36,21 +38,20 @@ def read_doccano(
     text_column: Optional[str] = None,
     label_column: Optional[str] = None,
     label_names: Optional[Mapping[int, str]] = None,
+    text_pair_column: Optional[str] = None,
 ) -> Iterator[Record]:
     """The tasks of one exported file. Raises DataError with file:line for another project's or tool's export."""
     if text.lstrip().startswith("__label__"):
         raise DataError(f"{name}:1: a fastText export, which keeps no quotation marks apart; export JSONL from doccano")
     if not is_json(text):
-        yield from _read_csv(name, text, text_column, label_column, label_names)
+        yield from _read_csv(name, text, text_column, label_column, label_names, text_pair_column)
         return
+    keys = (*names_beside(text_pair_column or ""), *_TEXT_KEYS)
     for where, task in read_objects(name, text):
-        found = _value(task, where, text_column, _TEXT_KEYS, "text")
-        if not isinstance(found, str):
-            raise DataError(
-                f"{where}: expected the text as a string, got {shown(found)}; is this a text classification project?"
-            )
+        found = _text(task, where, text_column, keys, "text")
+        text_b = None if text_pair_column is None else _text(task, where, text_pair_column, (), "text_pair")
         labels = _value(task, where, label_column, _LABEL_KEYS, "label", optional=True)
-        yield Record(where, found, tuple(_votes(labels, where, label_names)), answers=_annotators(labels))
+        yield Record(where, found, tuple(_votes(labels, where, label_names)), False, _annotators(labels), text_b)
 
 
 def read_label_names(source: Source) -> dict[int, str]:
@@ -72,15 +73,26 @@ def _read_csv(
     text_column: Optional[str],
     label_column: Optional[str],
     label_names: Optional[Mapping[int, str]],
+    text_pair_column: Optional[str],
 ) -> Iterator[Record]:
     table = read_table(name, text)
-    at_text = column(name, table.header, text_column, TEXT_NAMES, "text_column")
+    at_text, at_pair = text_columns(name, table.header, text_column, text_pair_column)
     at_label = column(name, table.header, label_column, LABEL_NAMES, "label_column")
     for row in table.rows:
         labels: list[Any] = [one for one in row.cells[at_label].split("#") if one.strip()]
         if label_names and all(one.strip().isdecimal() for one in labels):
             labels = [int(one) for one in labels]
-        yield Record(row.where, row.cells[at_text], tuple(_votes(labels, row.where, label_names)))
+        text_b = None if at_pair is None else row.cells[at_pair]
+        yield Record(row.where, row.cells[at_text], tuple(_votes(labels, row.where, label_names)), text_b=text_b)
+
+
+def _text(task: Mapping[str, Any], where: str, asked: Optional[str], keys: tuple[str, ...], what: str) -> str:
+    found = _value(task, where, asked, keys, what)
+    if not isinstance(found, str):
+        raise DataError(
+            f"{where}: expected the text as a string, got {shown(found)}; is this a text classification project?"
+        )
+    return found
 
 
 def _value(
@@ -93,7 +105,7 @@ def _value(
         return None
     raise DataError(
         f"{where}: no {what}: expected the key {' or '.join(map(repr, (asked,) if asked else keys[:2]))}, got "
-        f"{listed(list(task))}; give --{what}_column"
+        f"{listed(list(task))}; give --{what}_column{pair_hint(list(task)) if what == 'text' else ''}"
     )
 
 

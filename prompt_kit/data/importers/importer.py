@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Callable, Optional
 
+from prompt_kit.data.dataset import Example
 from prompt_kit.data.importers.doccano import SUFFIXES as DOCCANO_SUFFIXES
 from prompt_kit.data.importers.doccano import read_doccano, read_label_names
 from prompt_kit.data.importers.label_studio import SUFFIXES as LABEL_STUDIO_SUFFIXES
@@ -37,6 +38,7 @@ _SUFFIXES = {
 class Settings:
     """How an export is read and divided.
 
+    text_pair_column  of the second texts, where a record has two
     shares       of train, dev and test, summing to 1; fewer than three leave out the last files
     label_file   a label.txt to keep: its order, its words, and no label beyond it; None makes one from the labels found
     label_names  id -> name, for doccano's exports of ids
@@ -46,6 +48,7 @@ class Settings:
 
     text_column: Optional[str] = None
     label_column: Optional[str] = None
+    text_pair_column: Optional[str] = None
     encoding: Optional[str] = None
     shares: Sequence[float] = (0.8, 0.1, 0.1)
     seed: int = 0
@@ -95,8 +98,9 @@ def _records(kind: str, paths: Sequence[str], settings: Settings, notes: list[st
     for source in open_sources(paths, _SUFFIXES[kind]):
         if kind == "excel":
             yield from read_excel(
-                source, settings.text_column, settings.label_column, settings.sheet, settings.has_header
-            )
+                source, settings.text_column, settings.label_column, settings.sheet, settings.has_header,
+                settings.text_pair_column,
+            )  # fmt: skip
             continue
         text, encoding = decode(source, settings.encoding)
         if encoding != "utf-8" and settings.encoding is None:
@@ -105,17 +109,17 @@ def _records(kind: str, paths: Sequence[str], settings: Settings, notes: list[st
 
 
 def _reader(kind: str, settings: Settings) -> Callable[[str, str], Iterator[Record]]:
-    text_column, label_column = settings.text_column, settings.label_column
+    text_column, label_column, pair_column = settings.text_column, settings.label_column, settings.text_pair_column
     if kind == "doccano":
         names: Optional[Mapping[int, str]] = None
         if settings.label_config is not None:
             (source,) = open_sources([settings.label_config], (".json",))
             names = read_label_names(source)
-        return lambda name, text: read_doccano(name, text, text_column, label_column, names)
+        return lambda name, text: read_doccano(name, text, text_column, label_column, names, pair_column)
     if kind == "label-studio":
-        return lambda name, text: read_label_studio(name, text, text_column, label_column)
+        return lambda name, text: read_label_studio(name, text, text_column, label_column, pair_column)
     return lambda name, text: read_csv(
-        name, text, text_column, label_column, settings.delimiter, settings.has_header, settings.quotes
+        name, text, text_column, label_column, settings.delimiter, settings.has_header, settings.quotes, pair_column
     )
 
 
@@ -166,14 +170,18 @@ def _divided(decided: Decided, settings: Settings, notes: list[str]) -> dict[str
     files = {}
     for name, share, places in zip(NAMES, settings.shares, parts):
         if places:
-            files[f"{name}.txt"] = [
-                f"{examples[place].text_a}\t{label_text(examples[place].label)}" for place in places
-            ]
+            files[f"{name}.txt"] = [_line(examples[place]) for place in places]
         elif share:
             notes.append(f"no {name}.txt: {share:.3g} of {len(examples)} texts is none")
     if decided.unlabelled:
-        files["data.txt"] = decided.unlabelled
+        files["data.txt"] = [one if isinstance(one, str) else _line(one) for one in decided.unlabelled]
     return files
+
+
+def _line(example: Example) -> str:
+    """The line of a data file: the text or the two texts, and behind them the label where there is one."""
+    label = None if example.label is None else label_text(example.label)
+    return "\t".join(one for one in (example.text_a, example.text_b, label) if one is not None)
 
 
 def label_hint(lines: Sequence[str], output_dir: str) -> str:

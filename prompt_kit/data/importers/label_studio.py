@@ -20,40 +20,51 @@ from typing import Any, Optional
 
 from prompt_kit.data.importers.json_objects import is_json, read_objects
 from prompt_kit.data.importers.records import Record
-from prompt_kit.data.importers.tables import TEXT_NAMES, column, listed, read_table
+from prompt_kit.data.importers.tables import TEXT_NAMES, column, listed, read_table, text_columns
+from prompt_kit.data.pairs import names_beside, pair_hint
 from prompt_kit.errors import ConfigError, DataError, shown
 
 SUFFIXES = (".json", ".csv", ".tsv")
+_TEXT_NAMES = ("_data_text", *TEXT_NAMES)
 _OWN = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement", "history", "inner_id"}
 
 
 def read_label_studio(
-    name: str, text: str, text_column: Optional[str] = None, label_column: Optional[str] = None
+    name: str,
+    text: str,
+    text_column: Optional[str] = None,
+    label_column: Optional[str] = None,
+    text_pair_column: Optional[str] = None,
 ) -> Iterator[Record]:
     """The tasks of one exported file. Raises DataError with file:line for an export without choices for whole texts."""
     if not is_json(text):
-        yield from _read_table(name, text, text_column, label_column)
+        yield from _read_table(name, text, text_column, label_column, text_pair_column)
         return
     objects = list(read_objects(name, text))
     if objects and isinstance(objects[0][1].get("data"), dict):
-        yield from _read_tasks(objects, text_column, label_column)
+        yield from _read_tasks(objects, text_column, label_column, text_pair_column)
     else:
-        yield from _read_minimal(name, objects, text_column, label_column)
+        yield from _read_minimal(name, objects, text_column, label_column, text_pair_column)
 
 
 def _read_tasks(
-    tasks: Sequence[tuple[str, dict[str, Any]]], text_column: Optional[str], label_column: Optional[str]
+    tasks: Sequence[tuple[str, dict[str, Any]]],
+    text_column: Optional[str],
+    label_column: Optional[str],
+    text_pair_column: Optional[str],
 ) -> Iterator[Record]:
     answers = [(where, task, _answers(where, task)) for where, task in tasks]
     label_column = label_column or _only_choice(answers)
     for where, task, given in answers:
-        data = task.get("data")
-        text = _text(where, data if isinstance(data, dict) else {}, text_column)
+        entry = task.get("data")
+        data = entry if isinstance(entry, dict) else {}
+        text_b = None if text_pair_column is None else _text(where, data, text_pair_column, flag="text_pair_column")
+        text = _text(where, data, text_column, names_beside(text_pair_column or ""))
         kept = [one for one in given if not (one.get("was_cancelled") or one.get("skipped"))]
         truth = [one for one in kept if one.get("ground_truth")]
         chosen = [tuple(_choices(where, one, label_column)) for one in truth or kept]
         votes = tuple(vote for one in chosen for vote in one)
-        yield Record(where, text, votes, skipped=bool(given) and not kept, answers=len(chosen))
+        yield Record(where, text, votes, bool(given) and not kept, len(chosen), text_b)
 
 
 def _answers(where: str, task: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -110,47 +121,65 @@ def _choices(where: str, answer: Mapping[str, Any], label_column: Optional[str])
                 yield choice
 
 
-def _text(where: str, data: Mapping[str, Any], asked: Optional[str]) -> str:
+def _text(
+    where: str, data: Mapping[str, Any], asked: Optional[str], first: Sequence[str] = (), flag: str = "text_column"
+) -> str:
+    """The text that `asked` names, else the one with a usual name, of which those in `first` go first, or the only one."""
     strings = {key: value for key, value in data.items() if isinstance(value, str)}
     keys = (
         [asked]
         if asked
-        else [key for key in TEXT_NAMES if key in strings] or (list(strings) if len(strings) == 1 else [])
+        else [key for key in (*first, *TEXT_NAMES) if key in strings] or (list(strings) if len(strings) == 1 else [])
     )
     if not keys or keys[0] not in strings:
         raise DataError(
-            f"{where}: which of the task's data is the text? It has {listed(list(data))}; give --text_column NAME"
+            f"{where}: which of the task's data is the text? It has {listed(list(data))}; give --{flag} NAME"
+            + (pair_hint(list(data)) if flag == "text_column" else "")
         )
     return strings[keys[0]]
 
 
 def _read_minimal(
-    name: str, objects: Sequence[tuple[str, dict[str, Any]]], text_column: Optional[str], label_column: Optional[str]
+    name: str,
+    objects: Sequence[tuple[str, dict[str, Any]]],
+    text_column: Optional[str],
+    label_column: Optional[str],
+    text_pair_column: Optional[str],
 ) -> Iterator[Record]:
     header = list(dict.fromkeys(key for _, entry in objects for key in entry))
-    at_text = column(name, header, text_column, ("_data_text", *TEXT_NAMES), "text_column")
-    key = header[at_text]
-    label = header[_label_place(name, header, key, label_column)]
+    places = text_columns(name, header, text_column, text_pair_column, _TEXT_NAMES)
+    keys = [header[place] for place in places if place is not None]
+    label = header[_label_place(name, header, keys, label_column)]
     for where, entry in objects:
-        text = entry.get(key)
-        if not isinstance(text, str):
-            raise DataError(f"{where}: expected {shown(key)} as a string, got {shown(text)}")
-        yield Record(where, text, tuple(_values(where, entry.get(label))))
+        texts = [_string(where, entry, key) for key in keys]
+        votes = tuple(_values(where, entry.get(label)))
+        yield Record(where, texts[0], votes, text_b=texts[1] if len(texts) == 2 else None)
 
 
-def _read_table(name: str, text: str, text_column: Optional[str], label_column: Optional[str]) -> Iterator[Record]:
+def _string(where: str, entry: Mapping[str, Any], key: str) -> str:
+    found = entry.get(key)
+    if not isinstance(found, str):
+        raise DataError(f"{where}: expected {shown(key)} as a string, got {shown(found)}")
+    return found
+
+
+def _read_table(
+    name: str, text: str, text_column: Optional[str], label_column: Optional[str], text_pair_column: Optional[str]
+) -> Iterator[Record]:
     table = read_table(name, text)
-    at_text = column(name, table.header, text_column, ("_data_text", *TEXT_NAMES), "text_column")
-    at_label = _label_place(name, table.header, table.header[at_text], label_column)
+    at_text, at_pair = text_columns(name, table.header, text_column, text_pair_column, _TEXT_NAMES)
+    texts = [table.header[place] for place in (at_text, at_pair) if place is not None]
+    at_label = _label_place(name, table.header, texts, label_column)
     for row in table.rows:
-        yield Record(row.where, row.cells[at_text], tuple(_values(row.where, row.cells[at_label])))
+        text_b = None if at_pair is None else row.cells[at_pair]
+        yield Record(row.where, row.cells[at_text], tuple(_values(row.where, row.cells[at_label])), text_b=text_b)
 
 
-def _label_place(name: str, header: Sequence[str], text: str, asked: Optional[str]) -> int:
-    """The column of answers: the one that was asked for, or the only one that is neither Label Studio's nor the text."""
+def _label_place(name: str, header: Sequence[str], texts: Sequence[str], asked: Optional[str]) -> int:
+    """The column of answers: the one that was asked for, or the only one that is neither Label Studio's nor a text."""
     if asked is not None:
         return column(name, header, asked, (), "label_column")
-    rest = [one for one in header if one not in _OWN and one != text]
+    rest = [one for one in header if one not in _OWN and one not in texts]
     if len(rest) != 1:
         raise DataError(
             f"{name}:1: which column has the choices? It may be one of {listed(rest)}; give --label_column NAME"

@@ -1,4 +1,4 @@
-"""A table with a column of texts and one of labels -> Records: CSV, TSV, or a sheet of an Excel workbook."""
+"""A table with a column of texts, or two, and one of labels -> Records: CSV, TSV, or a sheet of an Excel workbook."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from prompt_kit.data.importers.records import Record
 from prompt_kit.data.importers.sources import Source
-from prompt_kit.data.importers.tables import LABEL_NAMES, TEXT_NAMES, Row, Table, column, listed, read_table
+from prompt_kit.data.importers.tables import LABEL_NAMES, Row, Table, column, listed, read_table, text_columns
 from prompt_kit.errors import ConfigError, DataError, DependencyError
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -24,9 +24,11 @@ def read_csv(
     delimiter: Optional[str] = None,
     has_header: bool = True,
     quotes: bool = True,
+    text_pair_column: Optional[str] = None,
 ) -> Iterator[Record]:
     """The rows of a table; a cell without a label leaves its text unlabelled."""
-    return _records(read_table(name, text, delimiter, has_header, quotes), text_column, label_column)
+    table = read_table(name, text, delimiter, has_header, quotes)
+    return _records(table, text_column, label_column, text_pair_column)
 
 
 def read_excel(
@@ -35,6 +37,7 @@ def read_excel(
     label_column: Optional[str] = None,
     sheet: Optional[str] = None,
     has_header: bool = True,
+    text_pair_column: Optional[str] = None,
 ) -> Iterator[Record]:
     """The rows of a sheet, by default of the first; `where` is file:sheet:row. Numbers are read as Excel shows whole ones.
 
@@ -59,20 +62,23 @@ def read_excel(
     except Exception as problem:  # openpyxl raises whatever zipfile, expat and its own classes do
         raise DataError(f"{source.name}: not a workbook that can be read ({_line(problem)}); save it again") from None
     name = f"{source.name}:{page.title}"
-    return _records(_table(name, rows, has_header), text_column, label_column)
+    return _records(_table(name, rows, has_header), text_column, label_column, text_pair_column)
 
 
-def _records(table: Table, text_column: Optional[str], label_column: Optional[str]) -> Iterator[Record]:
+def _records(
+    table: Table, text_column: Optional[str], label_column: Optional[str], text_pair_column: Optional[str]
+) -> Iterator[Record]:
     hint = ", and --no_header where that line is data"
     if len(table.header) == 1:
         hint += "; columns that neither a tab, a comma nor a semicolon separates need --delimiter"
-    at_text = column(table.name, table.header, text_column, TEXT_NAMES, "text_column", hint)
+    at_text, at_pair = text_columns(table.name, table.header, text_column, text_pair_column, hint=hint)
     at_label = column(table.name, table.header, label_column, LABEL_NAMES, "label_column", hint)
-    if at_text == at_label:
-        raise ConfigError(f"{table.name}: text and label are the same column, {table.header[at_text]!r}; name two")
+    if at_label in (at_text, at_pair):
+        raise ConfigError(f"{table.name}: text and label are the same column, {table.header[at_label]!r}; name two")
     for row in table.rows:
         label = row.cells[at_label].strip()
-        yield Record(row.where, row.cells[at_text], (label,) if label else ())
+        text_b = None if at_pair is None else row.cells[at_pair]
+        yield Record(row.where, row.cells[at_text], (label,) if label else (), text_b=text_b)
 
 
 def _table(name: str, rows: list[tuple[str, ...]], has_header: bool) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Optional
 
 _BREAKS = re.compile(r"[\t\r\n]+")  # what ends a column or a line of a data file
 
@@ -21,6 +22,7 @@ class Record:
     votes    the labels of each annotator; empty when nobody labelled it
     skipped  an annotator refused the task, and none labelled it
     answers  annotators who labelled it
+    text_b   the second text of a pair, None where a record has one text
     """
 
     where: str
@@ -28,6 +30,7 @@ class Record:
     votes: tuple[str, ...] = ()
     skipped: bool = False
     answers: int = 1
+    text_b: Optional[str] = None
 
 
 def clean(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A table as text (CSV, TSV) -> rows with their line numbers, and the choice of its two columns."""
+"""A table as text (CSV, TSV) -> rows with their line numbers, and the choice of its columns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Optional
 
+from prompt_kit.data.pairs import names_beside, pair_hint
 from prompt_kit.errors import ConfigError, DataError
 
 TEXT_NAMES = ("text", "sentence", "content", "title", "文本", "正文", "内容", "标题", "句子", "评论", "review", "data")
@@ -73,10 +74,32 @@ def column(
     for one in names:
         if lowered.count(one) == 1:
             return lowered.index(one)
+    hint = (pair_hint(header) if flag == "text_column" else "") or hint
     raise DataError(
         f"{table_name}:1: which column is the {flag.partition('_')[0]}? The first line has {listed(header)}; give --{flag} NAME"
         f" (or its number){hint}"
     )
+
+
+def text_columns(
+    table_name: str,
+    header: Sequence[str],
+    text_column: Optional[str],
+    text_pair_column: Optional[str],
+    names: Sequence[str] = TEXT_NAMES,
+    hint: str = "",
+) -> tuple[int, Optional[int]]:
+    """The places of the column of texts and of that of second texts, None where `text_pair_column` names none.
+
+    `hint` ends the message where the texts are not found.
+    """
+    if text_pair_column is None:
+        return column(table_name, header, text_column, names, "text_column", hint), None
+    second = column(table_name, header, text_pair_column, (), "text_pair_column")
+    first = column(table_name, header, text_column, (*names_beside(header[second]), *names), "text_column", hint)
+    if first == second:
+        raise ConfigError(f"{table_name}: both texts are the same column, {header[first]!r}; name two")
+    return first, second
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Optional
 
-from prompt_kit.data.dataset import Example
+from prompt_kit.data.dataset import AText, Example
 from prompt_kit.data.importers.records import Record, clean, has_breaks
 from prompt_kit.data.texts import is_empty
 
@@ -37,10 +38,10 @@ class Counts:
 
 @dataclass
 class Decided:
-    """The labelled examples and the texts without a label, each text once, in the order of the records."""
+    """The labelled examples and the texts without a label, each text (or pair of texts) once, in the order of the records."""
 
     examples: list[Example] = field(default_factory=list)
-    unlabelled: list[str] = field(default_factory=list)
+    unlabelled: list[AText] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
 
@@ -51,15 +52,17 @@ def decide(records: Iterable[Record], several: bool = False) -> Decided:
     """
     decided = Decided()
     counts = decided.counts
-    votes: dict[str, Counter] = {}
+    votes: dict[tuple[str, Optional[str]], Counter] = {}
     answers: Counter = Counter()
-    skipped: set[str] = set()
+    skipped: set[tuple[str, Optional[str]]] = set()
     for record in records:
-        text = clean(record.text)
-        if is_empty(text):
+        given = [one for one in (record.text, record.text_b) if one is not None]
+        cleaned = [clean(one) for one in given]
+        if any(map(is_empty, cleaned)):
             counts.empty += 1
             continue
-        counts.spaces += has_breaks(record.text)
+        text = (cleaned[0], cleaned[1] if len(cleaned) == 2 else None)
+        counts.spaces += any(map(has_breaks, given))
         counts.repeated += text in votes
         ballot = votes.setdefault(text, Counter())
         ballot.update(label for label in map(clean, record.votes) if label)
@@ -72,16 +75,17 @@ def decide(records: Iterable[Record], several: bool = False) -> Decided:
             if text in skipped:
                 counts.skipped += 1
             else:
-                decided.unlabelled.append(text)
+                text_a, text_b = text
+                decided.unlabelled.append(text_a if text_b is None else Example(text_a, text_b=text_b))
         elif several:
             chosen = tuple(label for label, count in ballot.items() if 2 * count > answers[text])
             counts.outvoted += 0 < len(chosen) < len(ballot)
             counts.tied += not chosen
             if chosen:
-                decided.examples.append(Example(text, chosen))
+                decided.examples.append(Example(text[0], chosen, text[1]))
         elif len(best) == 2 and best[0][1] == best[1][1]:
             counts.tied += 1
         else:
             counts.outvoted += len(best) == 2
-            decided.examples.append(Example(text, best[0][0]))
+            decided.examples.append(Example(text[0], best[0][0], text[1]))
     return decided

@@ -122,3 +122,27 @@ def test_columns_that_are_named():
         "f:1: no text: expected the key 'title', got 'id', '标题', '类'"
     )
     assert message(task, text_column="标题", label_column="y").startswith("f:1: no label: expected the key 'y'")
+
+
+def test_a_second_text_is_a_key_beside_the_text():
+    """doccano exports the columns that were imported beside the text as keys of the task; FewCLUE's bustm has no other."""
+    tasks = [
+        {"id": 1, "text": "放首歌", "title": "来首歌", "label": ["相同"]},
+        {"id": 2, "sentence1": "放首歌", "sentence2": "关灯", "label": "0"},
+    ]
+    found = [
+        next(read_doccano("f", json.dumps(task), text_pair_column=name))
+        for task, name in zip(tasks, ("title", "sentence2"))
+    ]
+    assert [(one.text, one.text_b, one.votes) for one in found] == [
+        ("放首歌", "来首歌", ("相同",)),
+        ("放首歌", "关灯", ("0",)),
+    ]
+    assert [
+        (one.text, one.text_b) for one in read_doccano("f", "id,text,b,label\n1,甲,乙,x\n", text_pair_column="b")
+    ] == [("甲", "乙")]
+    assert message({"text": "甲", "label": ["x"]}, text_pair_column="b") == (
+        "f:1: no text_pair: expected the key 'b', got 'text', 'label'; give --text_pair_column"
+    )
+    assert message({"text": "甲", "b": 3}, text_pair_column="b").startswith("f:1: expected the text as a string, got 3")
+    assert message(tasks[1]).endswith("give --text_column; for two texts a row --text_pair_column sentence2")

@@ -111,3 +111,18 @@ def test_cells_with_json():
 def test_a_cut_file():
     with pytest.raises(DataError, match="f:1: not JSON"):
         read(json.dumps([task("甲", ["体育"])])[:-20])
+
+
+def test_two_texts_of_a_task():
+    """A task with <Text> for each of two texts, in the four files that Label Studio writes of it."""
+    whole = task("甲", ["相同"])
+    whole["data"] = {"text1": "甲", "text2": "乙"}
+    minimal = [{"id": 1, "text1": "甲", "text2": "乙", "topic": "相同", "annotator": 1, "annotation_id": 1}]
+    table = "annotation_id,annotator,id,text1,text2,topic\n1,1,1,甲,乙,相同\n"
+    for text in (json.dumps([whole]), json.dumps(minimal), table, table.replace(",", "\t")):
+        (record,) = read_label_studio("f", text, text_pair_column="text2")
+        assert (record.text, record.text_b, record.votes) == ("甲", "乙", ("相同",))
+    with pytest.raises(DataError, match="--text_column NAME; for two texts a row --text_pair_column text2$"):
+        read([whole])
+    with pytest.raises(DataError, match="It has 'text1', 'text2'; give --text_pair_column NAME$"):
+        read([whole], text_pair_column="text3")

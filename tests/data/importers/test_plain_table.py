@@ -109,3 +109,40 @@ def test_a_table_without_names_is_told_of_no_header():
         read("房间很好,好评\n服务差,差评\n")
     with pytest.raises(DataError, match="need --delimiter$"):
         read("文本，标签\n房间很好，好评\n")
+
+
+def pairs(text, **flags):
+    return [(one.where, one.text, one.text_b, one.votes) for one in read_csv("f.csv", text, **flags)]
+
+
+def test_two_texts_a_row():
+    """AFQMC, BUSTM and LCQMC call them sentence1 and sentence2, others query and title."""
+    table = 'sentence1,sentence2,label\n花呗如何还款,"花呗, 怎么还款",1\n甲,乙,\n'
+    expected = [("f.csv:2", "花呗如何还款", "花呗, 怎么还款", ("1",)), ("f.csv:3", "甲", "乙", ())]
+    assert pairs(table, text_pair_column="sentence2") == expected
+    assert pairs(table, text_pair_column="2", text_column="1") == expected
+    assert pairs("id,query,title,label\n1,甲,乙,0\n", text_pair_column="title") == [("f.csv:2", "甲", "乙", ("0",))]
+    assert pairs("other,text,label\n乙,甲,0\n", text_pair_column="other") == [("f.csv:2", "甲", "乙", ("0",))]
+    assert pairs("甲\t乙\t0\n", has_header=False, text_column="1", text_pair_column="2", label_column="3") == [
+        ("f.csv:1", "甲", "乙", ("0",))
+    ]
+
+
+def test_mistakes_in_the_columns_of_two_texts():
+    table = "sentence1,sentence2,label\n甲,乙,1\n"
+    with pytest.raises(DataError, match="^f.csv:1: which column.*; for two texts a row --text_pair_column sentence2$"):
+        pairs(table)
+    with pytest.raises(
+        ConfigError, match="^--text_pair_column c: f.csv has the columns 'sentence1', 'sentence2', 'label'$"
+    ):
+        pairs(table, text_pair_column="c")
+    with pytest.raises(ConfigError, match="^f.csv: both texts are the same column, 'sentence1'; name two$"):
+        pairs(table, text_column="sentence1", text_pair_column="sentence1")
+    with pytest.raises(ConfigError, match="^f.csv: text and label are the same column, 'label'; name two$"):
+        pairs(table, text_column="sentence1", text_pair_column="label")
+
+
+def test_two_texts_a_row_of_a_sheet():
+    source = workbook([["句子1", "句子2", "标签"], ["甲", 12, 1]])
+    (record,) = read_excel(source, text_pair_column="句子2")
+    assert (record.where, record.text, record.text_b, record.votes) == ("b.xlsx:Sheet:2", "甲", "12", ("1",))

@@ -64,3 +64,19 @@ def test_several_labels_of_a_text_are_those_of_most_of_its_annotators():
     ]
     assert decided.unlabelled == ["戊"]
     assert decided.counts == Counts(repeated=4, outvoted=2, tied=1)
+
+
+def test_a_pair_of_texts_stands_once_and_its_first_text_may_stand_again():
+    decided = decide(
+        [
+            Record("f:1", "甲", ("1",), text_b="乙"),
+            Record("f:2", "甲", ("1", "0"), text_b="乙\n"),
+            Record("f:3", "甲", ("0",), text_b="丙"),
+            Record("f:4", "乙", ("0",), text_b="甲"),  # which of the two texts is the first may matter
+            Record("f:5", "丁", text_b="戊\t己"),
+            Record("f:6", "庚", ("1",), text_b=" "),
+        ]
+    )
+    assert decided.examples == [Example("甲", "1", "乙"), Example("甲", "0", "丙"), Example("乙", "0", "甲")]
+    assert decided.unlabelled == [Example("丁", text_b="戊 己")]
+    assert decided.counts == Counts(repeated=1, outvoted=1, empty=1, spaces=1)
