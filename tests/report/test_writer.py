@@ -104,19 +104,6 @@ def test_the_numbers(page):
     assert "20.8–93.9%" in text and "script\N{NO-BREAK SPACE}+1.50" in Tags(page).text
 
 
-def test_counts_stand_out_from_their_shade(tmp_path):
-    """White on the darkest cells alone; ink on the others, which in dark mode turn light sooner."""
-    counts = np.array([[10, 0, 0], [3, 7, 0], [0, 5, 5]])
-    labels = ("a", "b", "c")
-    gold = [label for label, row in zip(labels, counts) for _ in range(row.sum())]
-    predicted = np.concatenate([np.repeat(np.arange(3), row) for row in counts])
-    found = Evaluation("test", labels, [Example("x", one) for one in gold], np.eye(3)[predicted] * 0.7 + 0.1)
-    write_report(tmp_path, found)
-    page = (tmp_path / "report.html").read_text("utf-8")
-    cells = re.findall(r'<td class="([^"]*)"[^>]*>(\d+)</td>', page)
-    assert cells == [("right full", "10"), ("", "3"), ("right dense", "7"), ("", "5"), ("right", "5")]
-
-
 def test_every_id_is_there_once_and_every_link_leads_somewhere(page):
     attributes = Tags(page).attributes
     ids = [value for _, name, value in attributes if name == "id"]
