@@ -126,6 +126,11 @@ def _check_same_base(folders: Mapping[str, PathLike], models: Mapping[str, Promp
                 f"{folders[name]} was trained with --method {model.method}; tasks that share a language model are --method "
                 f"{PromptModel.method}: export it by itself"
             )
+        if model.config.head == "pair":
+            raise CheckpointError(
+                f"{folders[name]} reads each of two texts alone, which tasks that share a language model cannot: export it by "
+                "itself, or train it with --verbalizer soft"
+            )
     hashes = {name: model._base_hash or weights_hash(model.backbone) for name, model in models.items()}
     first, *others = models
     for name in others:

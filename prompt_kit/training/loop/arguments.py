@@ -80,7 +80,8 @@ class ModelArguments:
         "cosine",
         "head: cosine (a direction a label, started from its words, read as texts, its examples, and data.txt), soft "
         "(learnable, starts from the label words' decoder rows), manual (the pretrained head), or prototype (the pretrained "
-        "head plus the cosines to a learned prototype of each label's examples)",
+        "head plus the cosines to a learned prototype of each label's examples); with --text_pairs and no --prompt cosine "
+        "reads each text alone and compares the two",
         "model",
         choices=HEADS,
     )

@@ -12,6 +12,7 @@ from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
 from prompt_kit.training.models.backbone import Backbone
+from prompt_kit.training.models.pair_head import APART_PROMPT
 from prompt_kit.training.models.template_choice import TemplateJudge, choose_template
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ def choose_prompt(
     task: Task,
 ) -> str:
     """For the cosine head the one of NEUTRAL_TEMPLATES that suits `dataset` best (see template_choice.py)."""
+    if head == "pair":
+        return APART_PROMPT
     if pairs:
         return pair_prompt(verbalizer, backbone.tokenizer)
     if head == "cosine":

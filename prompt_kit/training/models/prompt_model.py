@@ -46,6 +46,7 @@ from prompt_kit.training.models.label_odds import (
     start_of_sets,
 )
 from prompt_kit.training.models.mask_states import mask_states
+from prompt_kit.training.models.pair_head import PairHead, apart, check_masks, leave_one_out_of_pairs
 from prompt_kit.training.models.prompt_choice import (
     DEFAULT_PROMPT,
     PAIR_PROMPT,
@@ -76,7 +77,8 @@ _MOST_TEXTS = 4000  # unlabelled ones that the cosine head is started from: more
 class PromptModelConfig:
     """What a PromptModel is, beside its language model and template.
 
-    head: one of HEADS; base_model: the name to record; mode: `prompt`, or `zero-shot` for an untrained one.
+    head: one of HEADS, or "pair", which "cosine" becomes for two texts; base_model: the name to record.
+    mode: `prompt`, or `zero-shot` for an untrained one.
     task: the kind of task, and with several labels a text the threshold of an answer.
     calibration: a bias [C] of the pretrained head's label logits, None without calibration (see calibration.py).
     """
@@ -88,7 +90,7 @@ class PromptModelConfig:
     task: Task = ONE_LABEL
 
     def __post_init__(self):
-        if self.head not in HEADS:
+        if self.head not in (*HEADS, "pair"):
             raise ConfigError(f"unknown verbalizer head '{self.head}'; expected one of {', '.join(HEADS)}")
 
 
@@ -97,8 +99,8 @@ class PromptModel(TextClassifier):
 
     Before any training it predicts what the hard prompt predicts: soft tokens start from their words and the soft encoder
     is the identity. The cosine head starts from the label words, read as texts, and from training examples where
-    `start_from_examples` is given some; the other heads start as the pretrained one: the soft head from the label words'
-    decoder rows, prototypes mixed in from zero.
+    `start_from_examples` is given some, and the pair head from training pairs; the other heads start as the pretrained
+    one: the soft head from the label words' decoder rows, prototypes mixed in from zero.
 
     Args:
         backbone: a PaddleNLP ERNIE, BERT, RoBERTa or ELECTRA-generator …ForMaskedLM.
@@ -129,6 +131,9 @@ class PromptModel(TextClassifier):
         if self.config.head == "cosine":
             self.head = CosineHead(*sizes)
             self._start_from_words()
+        elif self.config.head == "pair":
+            check_masks(self.encode_texts(["一"])[0], self.template)
+            self.head = PairHead(*sizes)
         else:
             self.head = self._decoder_head(*sizes)
         self._stop_unused()
@@ -199,13 +204,16 @@ class PromptModel(TextClassifier):
             dataset: the task, which the template is chosen by.
             mode: `zero-shot` for a model that is not going to be trained; it is recorded, and changes nothing else.
             task: what kind of answer a text has.
-            pairs: whether a `prompt` that is None is of two texts, see pair_prompt.
+            pairs: whether a `prompt` that is None is of two texts; then "cosine" is the pair head where `dataset` has
+                training pairs, see pair_head.py, and for another see pair_prompt.
         """
         verbalizer = labels if isinstance(labels, Verbalizer) else Verbalizer.from_file(labels)
         if prompt is not None:
             Template.from_prompt(prompt)  # a mistake in it is told before a model is loaded
         backbone = load_backbone(model_name_or_path, trust_pickle=trust_pickle)
         logger.info("language model: %s (%s)", backbone.name, backbone.reason)
+        if prompt is None and pairs and head == "cosine" and _can_compare(dataset, mode, task):
+            head = "pair"
         if prompt is None:
             prompt = choose_prompt(backbone, verbalizer, head, pairs, dataset, max_seq_length, task)
         template = Template.from_prompt(prompt)
@@ -244,6 +252,13 @@ class PromptModel(TextClassifier):
         """The encoder's states at the masks, [B, M, H]; the arguments are those of a pass."""
         if self.soft_prompt is not None:
             input_ids = paddle.where(soft_ids > 0, soft_ids + (self.vocab_size - 1), input_ids)
+        if self.config.head == "pair":
+            half = mask_columns.shape[1] // 2
+            ids = apart(input_ids, token_type_ids, self.tokenizer.pad_id)
+            columns = paddle.concat([mask_columns[:, :half], mask_columns[:, half:]])
+            states = self.encode_rows(ids, paddle.zeros_like(ids), columns)  # [2 B, M / 2, H]
+            states = states.reshape([2, -1, half, states.shape[-1]]).transpose([1, 0, 2, 3])
+            return states.reshape([-1, 2 * half, states.shape[-1]])
         # only the mask rows reach the head: [B, M, H] instead of [B, L, H], and [B, C] instead of [B, L, V]
         return self.encode_rows(input_ids, token_type_ids, mask_columns)
 
@@ -275,6 +290,9 @@ class PromptModel(TextClassifier):
         """
         if self.config.head == "cosine":
             self._start(self.mask_states(features, batch_size), labels)
+        elif self.config.head == "pair":
+            ids = labels if labels.ndim == 1 else labels.argmax(axis=1)
+            self.head.start_from_examples(self.mask_states(features, batch_size), ids)
         elif self.task.several:
             self._fit_odds(self.mask_states(features, batch_size), labels)
         elif self.config.head == "prototype" and not self.head.started:
@@ -295,6 +313,8 @@ class PromptModel(TextClassifier):
 
         Texts without labels take no part; `labels` are ids [N], or label sets [N, C].
         """
+        if self.config.head == "pair":
+            return leave_one_out_of_pairs(self.mask_states(features, batch_size), labels, len(self.verbalizer))
         cosines = self.leave_one_out_cosines(features, labels, batch_size)
         if not self.task.several:
             return SCALE * cosines
@@ -354,7 +374,7 @@ class PromptModel(TextClassifier):
 
     @property
     def starts_from_examples(self) -> bool:
-        return self.config.head == "cosine"
+        return self.config.head in ("cosine", "pair")
 
     @property
     def has_prototypes(self) -> bool:
@@ -393,3 +413,8 @@ class PromptModel(TextClassifier):
     @staticmethod
     def read_model_config(config: ModelConfig) -> PromptModelConfig:
         return PromptModelConfig(config.head, config.base_model, config.mode, config.calibration, config.task)
+
+
+def _can_compare(dataset: Optional[Dataset], mode: str, task: Task) -> bool:
+    """Whether there are training pairs to say which label texts that are alike have: no label word says that."""
+    return mode == "prompt" and dataset is not None and bool(dataset.train) and not task.several

@@ -23,6 +23,7 @@ from prompt_kit.training.export import task_exporter
 from prompt_kit.training.export.exporter import Int8, export_bundle
 from prompt_kit.training.export.task_exporter import export_tasks
 from prompt_kit.training.models.heads import HeadArrays
+from prompt_kit.training.models.pair_head import APART_PROMPT
 from prompt_kit.training.models.prompt_model import PromptModel
 
 TEXTS = [example.text_a for example in EXAMPLES]
@@ -185,6 +186,10 @@ def test_other_language_models_are_refused(trained, tiny_folder, tmp_path):
     refused(CheckpointError, "has other weights", [news, tmp_path / "tuned"], tmp_path / "x")
     tiny_rtd().save_pretrained(tmp_path / "rtd")
     refused(CheckpointError, "was trained with --method rtd", [news, tmp_path / "rtd"], tmp_path / "x")
+    apart = PromptModel.build(Verbalizer.from_lines(["a==体育", "b==汽车"]), APART_PROMPT, str(tiny_folder), head="pair",
+                              max_seq_length=40)  # fmt: skip
+    apart.save_pretrained(tmp_path / "apart")
+    refused(CheckpointError, "reads each of two texts alone", [news, tmp_path / "apart"], tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
