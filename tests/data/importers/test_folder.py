@@ -25,15 +25,15 @@ def test_lines_and_what_they_replace(tmp_path):
 
 def test_a_failure_leaves_the_earlier_folder(tmp_path, monkeypatch):
     write_folder(tmp_path / "out", {"label.txt": ["甲"]}, overwrite=False)
-    rename = Path.rename
+    written = Path.write_bytes
 
-    def fail(self, target):
-        if ".partial-" in self.name:
+    def fail(self, content):
+        if self.name == "train.txt":
             raise OSError(28, "No space left on device")
-        return rename(self, target)
+        return written(self, content)
 
-    monkeypatch.setattr(Path, "rename", fail)
-    said = refusal(ConfigError, write_folder, tmp_path / "out", {"label.txt": ["乙"]}, True)
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    said = refusal(ConfigError, write_folder, tmp_path / "out", {"label.txt": ["乙"], "train.txt": ["丙\t乙"]}, True)
     assert "cannot be written (No space left on device)" in said
     assert names(tmp_path) == ["out"] and (tmp_path / "out" / "label.txt").read_text("utf-8") == "甲\n"
 
