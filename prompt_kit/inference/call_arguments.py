@@ -15,6 +15,12 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
         raise ConfigError(f"{name} must be one of {', '.join(choices)}, got {shown(value)}")
 
 
+def check_texts(call: str, texts: Any) -> None:
+    """ConfigError for a string in the place of the texts of `call`: its characters would be taken for them."""
+    if isinstance(texts, str):
+        raise ConfigError(f"{call} takes a list of texts; for one text write {call}([text])")
+
+
 def check_number(name: str, value: Any, least: int, most: Optional[int] = None) -> int:
     """`value` as an int, of whatever whole type (numpy's too); ConfigError out of its range."""
     if (

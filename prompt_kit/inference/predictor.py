@@ -22,7 +22,7 @@ from prompt_kit.data.lines import PathLike
 from prompt_kit.data.texts import is_empty
 from prompt_kit.errors import BundleError, ConfigError, shown
 from prompt_kit.inference.bundle import bundle_folder
-from prompt_kit.inference.call_arguments import check_choice, check_number
+from prompt_kit.inference.call_arguments import check_choice, check_number, check_texts
 from prompt_kit.inference.carried_examples import Neighbour, TrainingExamples, read_examples_file
 from prompt_kit.inference.cores import physical_cores
 from prompt_kit.inference.engines.choice import ENGINES
@@ -217,8 +217,7 @@ class Predictor:
         Raises DataError, which names the place from 1, for an empty text and for what is no text, and BundleError where
         `nearest` is above 0 and the folder carries no training examples.
         """
-        if isinstance(texts, str):
-            raise ConfigError("predict takes a list of texts; for one text write predict([text])")
+        check_texts("predict", texts)
         if task is not None:
             return self.for_task(task).predict(texts, batch_size, top_k, support, only_support, nearest=nearest)
         if support is not None:
@@ -257,8 +256,7 @@ class Predictor:
 
         Raises BundleError for a folder that was exported without states, ConfigError for an ensemble.
         """
-        if isinstance(texts, str):
-            raise ConfigError("states takes a list of texts; for one text write states([text])")
+        check_texts("states", texts)
         examples = [to_example(text, number) for number, text in enumerate(texts, start=1)]
         return self._only_model().states(examples, check_batch_size(batch_size))
 
@@ -304,9 +302,14 @@ class Predictor:
             answers.append(Prediction(example.text_a, label, top[0][1], top, labels, example.text_b, neighbours))
         return answers
 
-    def probabilities(self, examples: Sequence[Example], batch_size: int = 32) -> np.ndarray:
-        """[N, C] float64, label probabilities in the order of the examples and of `labels`."""
+    def probabilities(self, texts: Sequence[Union[str, Example]], batch_size: int = 32) -> np.ndarray:
+        """[N, C] float64, label probabilities in the order of the texts and of `labels`; an Example may be empty here."""
+        check_texts("probabilities", texts)
         self.check_task()
+        examples = [
+            text if isinstance(text, Example) else to_example(text, number)
+            for number, text in enumerate(texts, start=1)
+        ]
         if self._support is not None:
             return self._support.probabilities(examples, batch_size)
         return average([model.probabilities(examples, batch_size) for model in self.models], self._weights)
@@ -329,6 +332,7 @@ class Predictor:
 
         Raises BundleError for a folder that was exported without them.
         """
+        check_texts("nearest", texts)
         return self._carried().nearest(self.states(texts, batch_size), check_number("nearest", count, 0))
 
     def _carried(self) -> TrainingExamples:
@@ -349,8 +353,7 @@ class Predictor:
         """What each character does for the label (see explanation.py): each text is classified once without each of its
         characters. `label` None: the predicted one. `top_k`: how many characters are named first. `nearest`: how many
         training examples, where the folder carries them."""
-        if isinstance(texts, str):
-            raise ConfigError("explain takes a list of texts; for one text write explain([text])")
+        check_texts("explain", texts)
         return list(self.explain_stream(texts, top_k, label, batch_size, nearest))
 
     def explain_stream(

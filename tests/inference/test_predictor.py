@@ -113,9 +113,19 @@ def test_special_tokens_in_a_text_are_text(predictor):
     assert predictor.predict(["[MASK][SEP]车"])[0].label == "car"
 
 
+@pytest.mark.parametrize("call", ["predict", "states", "nearest", "probabilities"])
+def test_one_text_is_no_list_of_texts(predictor, call):
+    with pytest.raises(ConfigError, match=rf"{call} takes a list of texts; for one text write {call}\(\[text\]\)"):
+        getattr(predictor, call)("球队")
+
+
+def test_probabilities_of_strings_and_of_examples(predictor):
+    assert np.array_equal(
+        predictor.probabilities(["车", "球"]), predictor.probabilities([Example("车"), Example("球")])
+    )
+
+
 def test_arguments_out_of_range(predictor):
-    with pytest.raises(ConfigError, match="list of texts"):
-        predictor.predict("球队")
     with pytest.raises(ConfigError, match="top_k 4 exceeds the model's 3 labels"):
         predictor.predict(["球"], top_k=4)
     for name in ("batch_size", "top_k"):
