@@ -24,6 +24,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from prompt_kit.cli.parser import ArgumentParser, run  # noqa: E402
+from prompt_kit.data import read_dataset  # noqa: E402
+from prompt_kit.prompt.verbalizer import Verbalizer  # noqa: E402
 
 SPLITS = ("train", "dev", "test")
 Rows = list[tuple[str, str]]
@@ -43,16 +45,18 @@ def build_parser() -> ArgumentParser:
     return parser
 
 
-def read_rows(path: Path, seen: set[str]) -> Rows:
-    """(text, label) of the lines whose text is not among `seen`, which they join."""
-    rows = []
-    for line in path.open(encoding="utf-8"):
-        text, _, label = line.rstrip("\n").rpartition("\t")
-        text = text.replace("\t", " ").strip()
-        if text and text not in seen:
-            seen.add(text)
-            rows.append((text, label))
-    return rows
+def read_rows(folder: Path) -> dict[str, Rows]:
+    """(text, label) of each split's lines, without those whose text stood before."""
+    seen: set[str] = set()
+    parts: dict[str, Rows] = {}
+    data = read_dataset(folder, Verbalizer.from_file(folder / "label.txt"), SPLITS)
+    for name in SPLITS:
+        parts[name] = []
+        for example in getattr(data, name):
+            if example.text_a not in seen:
+                seen.add(example.text_a)
+                parts[name].append((example.text_a, example.label))
+    return parts
 
 
 def paired(rows: Rows, count: int, rng: random.Random) -> Pairs:
@@ -80,8 +84,7 @@ def paired(rows: Rows, count: int, rng: random.Random) -> Pairs:
 
 def make(folder: Path, pool: tuple[int, int] | None, counts: list[int], seed: int) -> dict[str, Pairs]:
     """The pairs of each split."""
-    rng, seen = random.Random(seed), set()
-    parts = {name: read_rows(folder / f"{name}.txt", seen) for name in SPLITS}
+    rng, parts = random.Random(seed), read_rows(folder)
     if pool is not None:
         rows = [row for part in parts.values() for row in part]
         rng.shuffle(rows)
@@ -111,18 +114,17 @@ def rival(made: dict[str, Pairs]) -> dict[str, float]:
     mean = np.concatenate(vectors["train"][:2]).mean(axis=0)
     found = {}
     for how, center in (("cosine", 0.0), ("cosine, centred", mean)):
-        (cosines, same), (test, gold) = (_cosines(*vectors[name], center) for name in ("train", "test"))
-        found[how] = float(((test > threshold(cosines, same)) == gold).mean())
+        cosines = {name: _cosines(u - center, v - center) for name, (u, v, _) in vectors.items()}
+        limit = threshold(cosines["train"], vectors["train"][2])
+        found[how] = float(((cosines["test"] > limit) == vectors["test"][2]).mean())
     inputs = {name: np.hstack([np.abs(u - v), u * v]) for name, (u, v, _) in vectors.items()}
     model = LogisticRegression(max_iter=2000).fit(inputs["train"], vectors["train"][2])
     found["regression"] = float((model.predict(inputs["test"]) == vectors["test"][2]).mean())
     return found
 
 
-def _cosines(first: np.ndarray, second: np.ndarray, same: np.ndarray, center) -> tuple[np.ndarray, np.ndarray]:
-    first, second = first - center, second - center
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return (first * second).sum(axis=1) / lengths, same
+def _cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return (first * second).sum(axis=1) / (np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1))
 
 
 def threshold(cosines: np.ndarray, same: np.ndarray) -> float:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import load_script
 
-ROOT = Path(__file__).resolve().parents[2]
-_spec = importlib.util.spec_from_file_location("pairs", ROOT / "benchmarks" / "pairs.py")
-pairs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pairs)
+pairs = load_script("benchmarks/pairs")
 
 
 @pytest.mark.parametrize("pool", [None, (40, 40)])
@@ -22,6 +18,7 @@ def test_no_text_is_in_two_pairs_and_the_answers_are_right(tmp_path, pool):
         rows = [(f"{name}{number}", "甲乙丙"[number % 3]) for number in range(count)]
         label_of.update(rows)
         (tmp_path / f"{name}.txt").write_text("".join(f"{a}\t{b}\n" for a, b in rows), encoding="utf-8")
+    (tmp_path / "label.txt").write_text("甲\n乙\n丙\n", encoding="utf-8")
     made = pairs.make(tmp_path, pool, [8, 8, 30], seed=1)
     assert [len(made[name]) for name in pairs.SPLITS] == [16, 16, 60]
     texts = [text for part in made.values() for pair in part for text in pair[:2]]
