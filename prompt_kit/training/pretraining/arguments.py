@@ -50,7 +50,9 @@ class PretrainingArguments:
     eval_file: Optional[str] = _flag(None, "held-out lines (default: a share of the train files)", "data")
     held_out: float = _flag(0.05, "share of the lines to hold out, 1000 lines at most; 0 is none", "data")
     model_name_or_path: Optional[str] = _flag(
-        None, "masked language model to adapt: a folder, a PaddleNLP name or mini_zh (default: as train.py)", "model"
+        None,
+        "masked language model to adapt, or for rtd to begin with: a folder, a PaddleNLP name or mini_zh (default: as train.py)",
+        "model",
     )
     trust_pickle: bool = _flag(False, "load a folder's .pdparams, a pickle, which can run any code", "model")
     objective: str = _flag(
@@ -180,8 +182,8 @@ class PretrainingArguments:
             raise ConfigError("--teacher_vectors is for --objective mlm; drop one of them")
         if not self.from_scratch and self.model_name_or_path is None:
             raise ConfigError(
-                "--objective rtd has no model to start from; add --from_scratch, or --model_name_or_path with a folder that an "
-                "earlier run with --objective rtd wrote"
+                "--objective rtd has no model to start from; add --from_scratch, or --model_name_or_path with mini_zh, another "
+                "masked language model, or a folder that an earlier run with --objective rtd wrote"
             )
 
     def _check_teacher(self) -> None:

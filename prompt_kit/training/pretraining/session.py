@@ -19,7 +19,9 @@ from prompt_kit.json_file import read_object
 from prompt_kit.locks import own_folder
 from prompt_kit.training.loop.checkpoint import checkpoints, is_run, last_checkpoint
 from prompt_kit.training.loop.device import use_device
+from prompt_kit.training.models.architectures import DISCRIMINATOR, architecture_name
 from prompt_kit.training.models.backbone import Backbone, load_backbone, load_discriminator, longest_input
+from prompt_kit.training.models.model_config import read_config
 from prompt_kit.training.pretraining.arguments import PretrainingArguments, parse_arguments
 from prompt_kit.training.pretraining.card import write_card
 from prompt_kit.training.pretraining.corpus import Corpus, default_exclusions, read_corpus
@@ -30,6 +32,7 @@ from prompt_kit.training.pretraining.electra import (
     Electra,
     ElectraTrainer,
 )
+from prompt_kit.training.pretraining.electra_start import electra_of
 from prompt_kit.training.pretraining.from_scratch import new_backbone, new_electra, new_vocabulary
 from prompt_kit.training.pretraining.masked_batches import LengthBatchSampler
 from prompt_kit.training.pretraining.masked_lm import RECIPE_FILE, MaskedLanguageModel, PretrainingTrainer
@@ -205,15 +208,17 @@ def build(args: PretrainingArguments, corpus: Corpus) -> PretrainingTrainer:
 
 
 def _load_electra(name_or_path: str, trust_pickle: bool) -> tuple[Backbone, Backbone]:
-    """Discriminator and generator of a folder that an earlier run wrote."""
-    backbone = load_discriminator(name_or_path, trust_pickle)
-    folder = Path(name_or_path) / GENERATOR_FOLDER
-    if not folder.is_dir():
+    """Discriminator and generator of a folder that an earlier run wrote, or both from a masked language model."""
+    folder = Path(name_or_path)
+    if not (folder.is_dir() and architecture_name(read_config(folder)) == DISCRIMINATOR):
+        return electra_of(load_backbone(name_or_path, trust_pickle=trust_pickle))
+    if not (folder / GENERATOR_FOLDER).is_dir():
         raise ConfigError(
-            f"--model_name_or_path {name_or_path} has no generator, expected the folder {folder}, as a run with "
-            "--objective rtd leaves it; give such a folder, or --from_scratch"
+            f"--model_name_or_path {name_or_path} has no generator, expected the folder {folder / GENERATOR_FOLDER}, as a run "
+            "with --objective rtd leaves it; give such a folder, a masked language model, or --from_scratch"
         )
-    return backbone, load_backbone(str(folder), trust_pickle=trust_pickle)
+    generator = load_backbone(str(folder / GENERATOR_FOLDER), trust_pickle=trust_pickle)
+    return load_discriminator(name_or_path, trust_pickle), generator
 
 
 def _electra_recipe(args: PretrainingArguments, generator: Backbone) -> dict[str, Any]:
