@@ -26,7 +26,7 @@ from prompt_kit.prompt.task import ONE_LABEL, Task
 from prompt_kit.prompt.template import Template
 from prompt_kit.prompt.tokenization import Tokenizer
 from prompt_kit.prompt.verbalizer import Verbalizer
-from prompt_kit.training.cpu.last_layer import take_rows
+from prompt_kit.training.cpu.kernels import CPUKernels
 from prompt_kit.training.models.cosine_head import SCALE, center_of, combine, leave_one_out, word_directions
 from prompt_kit.training.models.heads import masked_lm_head
 from prompt_kit.training.models.label_odds import leave_one_out_of_sets, share_examples
@@ -130,11 +130,13 @@ class TemplateJudge:
         """[N, M E] transformed mask states: a soft token starts as its word, so its word is read in its place."""
         prompt_tokenizer = PromptTokenizer(template.with_fixed_words(), self._tokenizer, **self._options)
         encoder = getattr(self._backbone, self._backbone.base_model_prefix, self._backbone)
+        kernels = CPUKernels(encoder, self._tokenizer.pad_id)
 
         def read(input_ids, token_type_ids, mask_columns):
-            states = encoder(input_ids, token_type_ids=token_type_ids)
-            states = states[0] if isinstance(states, (tuple, list)) else states  # ELECTRA returns the states alone
-            return self._transform(take_rows(states, mask_columns))
+            return self._transform(kernels.rows(input_ids, mask_columns, token_type_ids=token_type_ids))
 
         features = prompt_tokenizer.encode_many(examples)
-        return mask_states(self._backbone, read, features, self._tokenizer.pad_id)
+        try:
+            return mask_states(self._backbone, read, features, self._tokenizer.pad_id)
+        finally:
+            kernels.remove()
