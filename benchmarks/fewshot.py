@@ -46,6 +46,7 @@ FROM = ("--init_prompt_from", "{source}")
 FROM_COSINE = ("--init_prompt_from", "{cosine_source}")
 SOFT, FROZEN = ("--verbalizer", "soft"), ("--freeze_plm",)
 GIVEN = ("unlabeled_file", "source", "cosine_source")  # what only some methods learn from, each with a flag of its own
+PREFIX = "{'prefix': '新闻', 'length': 10}{'mask'}{'mask'}：{'text': 'text_a'}"
 HARD = "{'mask'}{'mask'}新闻：{'text': 'text_a'}"
 
 
@@ -98,6 +99,10 @@ METHODS: dict[str, Method] = {
     "prompt-plain+rgl": prompt("RGL instead of R-Drop", "--use_rdrop", "False", "--use_rgl"),
     "prompt+rgl": prompt("RGL and R-Drop", "--use_rgl", passes=2),
     "prompt-last": prompt("the last weights, not averaged", "--ema_decay", "0", passes=2),
+    "prompt-soft-last": prompt("prompt-soft, the last weights", *SOFT, "--ema_decay", "0", passes=2),
+    "finetune-last": prompt("finetune, the last weights", "--method", "finetune", "--ema_decay", "0", passes=2),
+    "prefix-frozen": prompt("a prefix of ten tokens, language model frozen", "--prompt", PREFIX, *FROZEN, passes=2),
+    "rtd": prompt("ELECTRA: how original the label words look", "--method", "rtd", passes=15),
     "prompt-words": prompt("one mask, " + WORDS, "--prompt", WORDS, passes=2),
     "prompt-behind": prompt("two masks behind the same words", "--prompt", BEHIND, passes=2),
     "prompt-hard": prompt("the default's words, fixed", "--prompt", HARD, passes=2),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from prompt_kit.data.texts import is_empty
+from prompt_kit.data.texts import half_character, is_empty
 from prompt_kit.errors import DataError, shown
 
 
@@ -45,6 +45,8 @@ def read_text_column(values: Any, name: str = "texts") -> list[str]:
     for place, text in enumerate(column):
         if not isinstance(text, str):
             raise DataError(f"{name}[{place}]: expected a string, got {_shown(text)}, a {type(text).__name__}")
+        if broken := half_character(text):
+            raise DataError(f"{name}[{place}] {broken}")
         if is_empty(text):
             raise DataError(f"{name}[{place}]: empty text {shown(text)}; leave it out")
     return column

@@ -19,6 +19,30 @@ def other_kind(first_line: bytes) -> Optional[str]:
     return next((kind for magic, kind in _KINDS.items() if first_line.startswith(magic)), None)
 
 
+def wide_codec(data: bytes) -> str:
+    """The codec of UTF-16 without a BOM, as iconv and Python know it; "" for anything else.
+
+    Its ASCII characters are a byte of zero and one that is not, all in the same order. So are a few zero bytes that a program
+    left in another file, by accident; but such a file is valid, and most of its line breaks have no zero byte beside them.
+    """
+    sample = data[:4096]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if max(even, odd) < len(sample) / 50 or max(even, odd) < 8 * min(even, odd):
+        return ""
+    codec = "UTF-16BE" if even > odd else "UTF-16LE"
+    breaks = sample.count(b"\n") + sample.count(b"\t")
+    wide = sum(sample.count(mark.encode(codec)) for mark in "\n\t")
+    return "" if wide < 0.75 * breaks and (_is_valid(data, "utf-8") or _is_valid(data, "gb18030")) else codec
+
+
+def _is_valid(data: bytes, codec: str) -> bool:
+    try:
+        data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def what_to_do(raw: bytes, name: str, first: bool, utf8_before: bool) -> str:
     """What a line with a byte that is not UTF-8 probably is, and what to do about it.
 
@@ -30,6 +54,8 @@ def what_to_do(raw: bytes, name: str, first: bool, utf8_before: bool) -> str:
     """
     if first and raw.startswith(_UTF16_BOMS):
         return f"convert it from UTF-16: {command('iconv -f UTF-16 -t UTF-8', name)}"
+    if first and (wide := wide_codec(raw.rstrip(b"\n"))):  # a line of UTF-16LE is cut within its line break
+        return f"convert it from UTF-16: {command(f'iconv -f {wide} -t UTF-8', name)}"
     text = raw.decode("utf-8", errors="replace")
     lost = text.count("\ufffd")
     if utf8_before or sum(char > "\x7f" for char in text) > 2 * lost:

@@ -1,7 +1,8 @@
-"""What counts as an empty text, and which characters no label may hold: one rule for files, flags and Python."""
+"""What counts as an empty or a broken text, and which characters no label may hold: one rule for files, flags and Python."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Optional
 
@@ -10,6 +11,7 @@ from typing import Optional
 _BLANK = "\u115f\u1160\u3164\uffa0\u2800\ufffd"
 # What reorders the line that it stands in, on a terminal that writes in both directions.
 _REORDERING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+HALF = re.compile("[\ud800-\udfff]")
 
 
 def is_empty(text: str) -> bool:
@@ -19,6 +21,21 @@ def is_empty(text: str) -> bool:
     characters (U+FFFD) are nothing to read. Unassigned code points count as something: a newer Unicode has an emoji there.
     """
     return all(map(_shows_nothing, text))  # stops at the first character that shows something
+
+
+def half_character(text: str) -> str:
+    """What is wrong with a text that holds half of a surrogate pair; "" for any other.
+
+    Such a half is what is left of a character that was cut in two, as JSON's \\ud83d without its \\ude00. No file can hold
+    it, so that what is read from files never has one.
+    """
+    found = HALF.search(text)
+    if found is None:
+        return ""
+    return (
+        f"holds half of a surrogate pair, U+{ord(found[0]):04X} at {found.start()}, which is no character; take it out, in "
+        "Python text.encode('utf-8', 'ignore').decode()"
+    )
 
 
 def control_character(text: str) -> Optional[str]:

@@ -22,6 +22,7 @@ from prompt_kit.data.dataset import Example
 from prompt_kit.data.layout import list_names
 from prompt_kit.errors import ConfigError, shown
 from prompt_kit.inference.carried_examples import Neighbour
+from prompt_kit.inference.text_windows import to_example
 from prompt_kit.prompt.prompt_tokenizer import PromptTokenizer
 
 Probabilities = Callable[[Sequence[Example]], np.ndarray]  # N examples -> [N, C]
@@ -33,7 +34,6 @@ _LEAST = 1e-12  # of a probability and of what it leaves to 1, so that log-odds 
 # alone. White space is nothing that a model reads.
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
 _UNIT = re.compile(rf"[^\W_{_IDEOGRAPHS}]+|\S")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def explain(
         top_k: how many characters `Explanation.top` names at most.
         label: explain this one; None: each text's most probable one.
 
-    Raises ConfigError for a `top_k` below 1 and a label that the model does not have.
+    Raises ConfigError for a `top_k` below 1 and a label that the model does not have, DataError for what is no text.
     """
     column = column_of(labels, label, top_k)
     return _explain(probabilities, prompt_tokenizers, labels, iter(texts), top_k, column)
@@ -137,8 +137,9 @@ def _explain(
     top_k: int,
     column: Optional[int],
 ) -> Iterator[Explanation]:
+    numbered = enumerate(texts, start=1)
     while True:
-        examples = [Example(text) if isinstance(text, str) else text for text in islice(texts, _WINDOW)]
+        examples = [to_example(text, number, may_be_empty=True) for number, text in islice(numbered, _WINDOW)]
         if not examples:
             return
         found_readings = readings(examples, prompt_tokenizers)
@@ -186,17 +187,11 @@ def units_of(text: str) -> list[tuple[str, int]]:
     return [(found.group(), found.start()) for found in _UNIT.finditer(text)]
 
 
-def for_places(text: str) -> str:
-    """A text of the same length and the same tokens that `Tokenizer.encode_places` takes: the zero-width space is dropped
-    as half a surrogate pair is, and unlike it has a place that the tokenizer can tell."""
-    return _SURROGATE.sub("\u200b", text)
-
-
 def readings(examples: Sequence[Example], prompt_tokenizers: Sequence[PromptTokenizer]) -> list[Reading]:
     """What the models that have these tokenizers read of each example, all of them together."""
     bounds = [(len(example.text_a), 0) for example in examples]
     cut = [False] * len(examples)
-    texts = [for_places(example.text_a) for example in examples]
+    texts = [example.text_a for example in examples]
     for prompt_tokenizer in prompt_tokenizers:
         reads = prompt_tokenizer.what_is_read(examples)
         for row, (_, begins) in enumerate(prompt_tokenizer.tokenizer.encode_places(texts)):

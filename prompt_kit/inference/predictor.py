@@ -306,10 +306,7 @@ class Predictor:
         """[N, C] float64, label probabilities in the order of the texts and of `labels`; an Example may be empty here."""
         check_texts("probabilities", texts)
         self.check_task()
-        examples = [
-            text if isinstance(text, Example) else to_example(text, number)
-            for number, text in enumerate(texts, start=1)
-        ]
+        examples = [to_example(text, number, isinstance(text, Example)) for number, text in enumerate(texts, start=1)]
         if self._support is not None:
             return self._support.probabilities(examples, batch_size)
         return average([model.probabilities(examples, batch_size) for model in self.models], self._weights)

@@ -16,7 +16,7 @@ import numpy as np
 from prompt_kit.data.dataset import Example
 from prompt_kit.data.layout import list_names
 from prompt_kit.data.lines import PathLike, read_lines
-from prompt_kit.data.texts import is_empty
+from prompt_kit.data.texts import half_character, is_empty
 from prompt_kit.errors import ConfigError, DataError, shown
 from prompt_kit.inference.onnx_model import OnnxModel
 from prompt_kit.inference.prototypes import WORD_EXAMPLES, expected_gain, unit, word_prototypes
@@ -218,6 +218,8 @@ def _example(one: object, number: int) -> tuple[Optional[Example], str]:
         example = Example(one[0], one[1])
     if example is None or not isinstance(example.text_a, str) or not isinstance(example.label, str):
         raise DataError(f"support {number}: expected a text and its label, got {shown(one)}")
+    if broken := half_character(example.text_a):
+        raise DataError(f"support {number}: the text {broken}")
     if is_empty(example.text_a) or not example.label.strip():
         raise DataError(f"support {number}: the text or the label is empty: {shown(one)}")
     return example, example.label.strip()

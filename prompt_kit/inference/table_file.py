@@ -18,7 +18,7 @@ from prompt_kit.data.importers.json_objects import is_json, read_objects
 from prompt_kit.data.importers.sources import Source, decode, open_sources
 from prompt_kit.data.importers.tables import TEXT_NAMES, column, read_table
 from prompt_kit.data.pairs import PAIR_NAMES, named_columns
-from prompt_kit.data.texts import is_empty
+from prompt_kit.data.texts import HALF, half_character, is_empty
 from prompt_kit.errors import ConfigError, DataError
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "jsonl"}
@@ -107,10 +107,14 @@ def check_new_columns(table: TableFile, names: Sequence[str], path: str) -> None
 
 
 def write_rows(stream: TextIO, format_: str, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows to an open text stream; in CSV and TSV, lists and objects of JSON become JSON in their cells."""
+    """Write rows to an open text stream; in CSV and TSV, lists and objects of JSON become JSON in their cells.
+
+    Half of a surrogate pair, which JSON can spell and no file can hold, is spelled again, and in CSV and TSV is U+FFFD.
+    """
     if format_ == "jsonl":
         for row in rows:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            line = json.dumps(row, ensure_ascii=False)
+            stream.write((json.dumps(row) if half_character(line) else line) + "\n")
         return
     writer = csv.writer(stream, delimiter=_DELIMITERS[format_], lineterminator="\n")
     writer.writerow(header)
@@ -128,6 +132,8 @@ def _text(where: str, row: Mapping[str, Any], name: str) -> str:
     text = row.get(name)
     if not isinstance(text, str):
         raise DataError(f"{where}: expected a text under {name!r}, got {json.dumps(text, ensure_ascii=False)[:40]}")
+    if broken := half_character(text):
+        raise DataError(f"{where}: the text under {name!r} {broken}")
     if is_empty(text):
         raise DataError(f"{where}: empty text under {name!r}; delete the row, or fill it in")
     return text
@@ -136,4 +142,5 @@ def _text(where: str, row: Mapping[str, Any], name: str) -> str:
 def _cell(value: Any) -> Any:
     if value is None:
         return ""
-    return value if isinstance(value, (str, int, float)) else json.dumps(value, ensure_ascii=False)
+    cell = value if isinstance(value, (str, int, float)) else json.dumps(value, ensure_ascii=False)
+    return HALF.sub("\ufffd", cell) if isinstance(cell, str) else cell

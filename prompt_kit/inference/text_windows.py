@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Optional, TypeVar
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.data.texts import is_empty
+from prompt_kit.data.texts import half_character, is_empty
 from prompt_kit.errors import DataError, shown
 from prompt_kit.inference.call_arguments import check_number
 
@@ -31,15 +31,17 @@ def window_size(batch_size: int) -> int:
     return 1 if batch_size == 1 else max(batch_size, min(batch_size * WINDOW, MOST_READ_AHEAD))
 
 
-def to_example(text: Any, number: int) -> Example:
-    """A text as an Example; DataError, with its `number` from 1, for an empty one and for what is no text."""
+def to_example(text: Any, number: int, may_be_empty: bool = False) -> Example:
+    """A text as an Example; DataError, with its `number` from 1, for an empty or broken one and for what is no text."""
     example = text if isinstance(text, Example) else Example(text)
     parts = [part for part in (example.text_a, example.text_b) if part is not None]
     wrong = [part for part in parts if not isinstance(part, str)]
     if wrong or not parts:
         got = wrong[0] if wrong else None
         raise DataError(f"text {number}: expected a string or an Example, got {type(got).__name__}: {shown(got)}")
-    if is_empty("".join(parts)):
+    if broken := next(filter(None, map(half_character, parts)), ""):
+        raise DataError(f"text {number} {broken}")
+    if not may_be_empty and is_empty("".join(parts)):
         raise DataError(f"text {number} is empty ({shown(''.join(parts))}), expected some words")
     return example
 

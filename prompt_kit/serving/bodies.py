@@ -15,7 +15,7 @@ from typing import Any, Callable, Optional
 from starlette.requests import Request
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.data.texts import is_empty
+from prompt_kit.data.texts import half_character, is_empty
 from prompt_kit.serving.limits import Limits
 from prompt_kit.serving.refusals import Refusal
 
@@ -190,7 +190,7 @@ def _check_texts(key: str, texts: Any, limits: Limits) -> None:
             raise _wrong(where, "a text", text)
         if len(text) > limits.characters:
             raise Refusal(422, "text_too_long", f"{where} has {len(text)} characters, at most {limits.characters}")
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        if half_character(text):
             raise Refusal(422, "broken_text", f"{where} holds half of a surrogate pair (\\ud800 to \\udfff alone)")
         if is_empty(text):
             raise Refusal(422, "empty_text", f"{where} is empty; expected some words")

@@ -75,6 +75,10 @@ def test_what_is_no_column(column, message):
         (None, r"^texts\[1\]: expected a string, got None, a NoneType$"),
         (3, r"^texts\[1\]: expected a string, got 3, a int$"),
         (["今"], r"^texts\[1\]: expected a string, got \['今'\], a list$"),
+        (
+            "车\ud83d",
+            r"^texts\[1\] holds half of a surrogate pair, U\+D83D at 1, .* text.encode\('utf-8', 'ignore'\).decode\(\)$",
+        ),
         (" \t", r"^texts\[1\]: empty text ' \\t'; leave it out$"),
     ],
 )

@@ -28,6 +28,14 @@ def test_utf16_file_is_recognised(tmp_path):
     assert "iconv -f UTF-16 -t UTF-8" in message(write(tmp_path / "a.txt", "汽车\n".encode("utf-16")))
 
 
+@pytest.mark.parametrize("codec", ["UTF-16LE", "UTF-16BE"])
+def test_utf16_without_its_mark(tmp_path, codec):
+    path = write(tmp_path / "a.txt", "汽车很快\tcar\n".encode(codec))
+    assert f"convert it from UTF-16: iconv -f {codec} -t UTF-8 < " in advice(path)
+    converted = subprocess.run(["iconv", "-f", codec, "-t", "UTF-8", str(path)], capture_output=True, check=True)
+    assert converted.stdout.decode() == "汽车很快\tcar\n"
+
+
 def test_gb18030_with_an_emoji(tmp_path):
     """GBK has no emoji: iconv -f GBK would stop at it."""
     path = write(tmp_path / "a.txt", "太好笑了😂\n".encode("gb18030"))

@@ -17,7 +17,7 @@ from prompt_kit.errors import BundleError, ConfigError, DataError
 from prompt_kit.inference.carried_examples import TrainingExamples, write_examples
 from prompt_kit.inference.predictor import Predictor
 
-TRAIN = [Example("球", "sports"), Example("车", "car"), Example("股", "finance"), Example("新\ud83d", "car")]
+TRAIN = [Example("球", "sports"), Example("车", "car"), Example("股", "finance"), Example("新", "car")]
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def test_nearest_by_hand():
 
 
 def test_the_folder_names_the_nearest(predictor):
-    """队's state is 0.6 of 球's and 0.8 of 新's; the texts come back as they were, half a surrogate pair as a question mark."""
+    """队's state is 0.6 of 球's and 0.8 of 新's; the texts come back as they were."""
     (found,) = predictor.nearest(["队"])
-    assert [one.text for one in found][:2] == ["新?", "球"]
+    assert [one.text for one in found][:2] == ["新", "球"]
     (one,) = predictor.nearest(["车"], 1)
     assert (one[0].text, one[0].label) == ("车", "car") and one[0].similarity == pytest.approx(1, abs=1e-2)
 

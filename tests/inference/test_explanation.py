@@ -9,7 +9,7 @@ import pytest
 from toy_bundle import VOCABULARY, toy_config, write_toy_bundle
 
 from prompt_kit.data.dataset import Example
-from prompt_kit.errors import ConfigError
+from prompt_kit.errors import ConfigError, DataError
 from prompt_kit.inference.explanation import explain, log_odds, units_of
 from prompt_kit.inference.predictor import Predictor
 from prompt_kit.metrics import softmax
@@ -90,9 +90,13 @@ def test_text_b_stays():
     assert one.label == "a" and one.top == ()
 
 
-def test_lone_surrogates_are_no_end(predictor):
-    (one,) = predictor.explain(["球\ud83d队"])
-    assert [effect.text for effect in one.top] == ["球", "队"] and one.effects[2].start == 2
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("球\ud83d队", r"text 2 holds half of a surrogate pair, U\+D83D at 1"), (None, "text 2: expected a string")],
+)
+def test_what_is_no_text(predictor, text, message):
+    with pytest.raises(DataError, match=message):
+        predictor.explain(["球", text])
 
 
 def test_log_odds_are_finite():

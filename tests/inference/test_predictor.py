@@ -119,6 +119,13 @@ def test_one_text_is_no_list_of_texts(predictor, call):
         getattr(predictor, call)("球队")
 
 
+@pytest.mark.parametrize("call", ["probabilities", "predict", "explain"])
+@pytest.mark.parametrize("make", [str, Example])
+def test_half_a_surrogate_pair_is_refused_by_every_call(predictor, call, make):
+    with pytest.raises(DataError, match=r"^text 2 holds half of a surrogate pair, U\+D83D at 1"):
+        getattr(predictor, call)([make("车"), make("车\ud83d")])
+
+
 def test_probabilities_of_strings_and_of_examples(predictor):
     assert np.array_equal(
         predictor.probabilities(["车", "球"]), predictor.probabilities([Example("车"), Example("球")])
@@ -247,7 +254,9 @@ def test_a_forked_process_may_use_it(folder, engine, root):
         (Example("车", text_b=7), "text 3: expected a string or an Example, got int: 7"),
         ("", r"text 3 is empty \(''\)"),
         (" \u200b", r"text 3 is empty \(' \\u200b'\)"),
-        ("\udcff", "text 3 is empty"),
+        ("\udcff", r"text 3 holds half of a surrogate pair, U\+DCFF at 0"),
+        ("车\ud83d", r"text 3 holds half of a surrogate pair, U\+D83D at 1"),
+        (Example("车", text_b="\ud83d"), "text 3 holds half"),
     ],
 )
 @pytest.mark.parametrize("batch_size", [1, 2, 32])

@@ -134,6 +134,7 @@ def test_a_folder_without_states(tmp_path):
         ([], "no example"),
         ([("", "novel")], "support 1: the text or the label is empty"),
         ([("新", "novel"), ("新", " ")], "support 2: the text or the label is empty"),
+        ([("新", "novel"), ("新\udc00", "novel")], r"support 2: the text holds half of a surrogate pair, U\+DC00 at 1"),
         ([Example("新")], "support 1: expected a text and its label"),
         ([("新", 3)], "support 1: expected a text and its label"),
         (["新"], "support 1: expected a text and its label"),

@@ -61,6 +61,10 @@ def test_two_texts(read):
     [
         ("text,n\n球,1\n \t,2\n", "in.csv:3: empty text under 'text'"),
         ('{"text": "球"}\n{"text": ["车"]}', """in.csv:2: expected a text under 'text', got ["车"]"""),
+        (
+            '{"text": "球"}\n{"text": "车\\ud83d"}',
+            "in.csv:2: the text under 'text' holds half of a surrogate pair, U+D83D at 1",
+        ),
         ('{"text": "球"}\n{"n": 1}', "in.csv:2: expected a text under 'text', got null"),
     ],
 )
@@ -104,4 +108,13 @@ def test_what_is_written_by_hand():
     for format_, written in expected.items():
         stream = io.StringIO(newline="")
         write_rows(stream, format_, header, rows)
+        assert stream.getvalue() == written
+
+
+def test_half_a_surrogate_pair_in_another_column():
+    """JSON can spell it, and a file of UTF-8 cannot hold it."""
+    expected = {"jsonl": '{"n": "\\u7403\\ud83d"}\n', "csv": "n\n球\ufffd\n"}
+    for format_, written in expected.items():
+        stream = io.StringIO(newline="")
+        write_rows(stream, format_, ["n"], [{"n": "球\ud83d"}])
         assert stream.getvalue() == written

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Optional
 
+from prompt_kit.data.texts import HALF
+
 _BREAKS = re.compile(r"[\t\r\n]+")  # what ends a column or a line of a data file
 
 # A BOM at the start of a file would be lost on reading it, and a label copied from a web page with a zero-width space behind
@@ -36,7 +38,7 @@ class Record:
 def clean(text: str) -> str:
     """The text on one line: runs of tabs and line breaks become a space, half a surrogate pair becomes U+FFFD."""
     text = _BREAKS.sub(" ", _ENDS.sub("", text))
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return HALF.sub("\ufffd", text)
 
 
 def has_breaks(text: str) -> bool:

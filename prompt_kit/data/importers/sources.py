@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from prompt_kit.data.encoding import other_kind
+from prompt_kit.data.encoding import other_kind, wide_codec
 from prompt_kit.errors import ConfigError, DataError, shown
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
@@ -51,7 +51,16 @@ def open_sources(paths: Sequence[str], suffixes: Sequence[str]) -> Iterator[Sour
 
 
 def decode(source: Source, encoding: Optional[str] = None) -> tuple[str, str]:
-    """(text, name of its encoding). DataError with file:line for bytes that are not of it, or for an empty file."""
+    """(text, name of its encoding). DataError with file:line for bytes that are not of it, or for an empty file.
+
+    Zero bytes, with which some programs fill up what they write, are left out: csv refuses them before Python 3.11, and no
+    model reads them.
+    """
+    text, name = _told(source, encoding)
+    return text.replace("\0", ""), name
+
+
+def _told(source: Source, encoding: Optional[str]) -> tuple[str, str]:
     data = source.data
     if not data.strip(b" \t\r\n\x00"):
         raise DataError(f"{source.name}: the file is empty")
@@ -63,7 +72,7 @@ def decode(source: Source, encoding: Optional[str] = None) -> tuple[str, str]:
     for mark, name in _BOMS:
         if data.startswith(mark):
             return _decode(source, data[len(mark) :], name), name.partition("-le")[0].partition("-be")[0]
-    if wide := _looks_wide(data):
+    if wide := wide_codec(data):
         return _decode(source, data, wide), "utf-16"
     try:
         return data.decode("utf-8"), "utf-8"
@@ -129,15 +138,6 @@ def _misplaced(source: Source, data: bytes, problem: UnicodeDecodeError, encodin
         f"{source.name}:{line}: byte 0x{data[problem.start]:02x} is not {encoding}; save the file as UTF-8, or name "
         "its encoding with --encoding"
     )
-
-
-def _looks_wide(data: bytes) -> str:
-    """UTF-16 without a BOM: its line breaks, commas and quotes are a byte of zero and one that is not."""
-    sample = data[:4096]
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    if max(even, odd) < len(sample) / 50 or max(even, odd) < 8 * min(even, odd):
-        return ""
-    return "utf-16-be" if even > odd else "utf-16-le"
 
 
 def _mostly_utf8(data: bytes) -> bool:

@@ -32,10 +32,10 @@ from prompt_kit.inference.explanation import (
     Reading,
     column_of,
     explanation_of,
-    for_places,
     log_odds,
     readings,
 )
+from prompt_kit.inference.text_windows import to_example
 from prompt_kit.prompt.prompt_tokenizer import collate
 from prompt_kit.training.loop.prediction import predict_probabilities
 from prompt_kit.training.models.base import TextClassifier
@@ -100,7 +100,7 @@ def explain_by_gradients(
 
 def _explain(model, labels, texts, top_k, column) -> Iterator[Explanation]:
     for number, text in enumerate(texts, start=1):
-        example = Example(text) if isinstance(text, str) else text
+        example = to_example(text, number, may_be_empty=True)
         (reading,) = readings([example], [model.prompt_tokenizer])
         row = predict_probabilities(model, [example])[0]
         of_label = int(row.argmax()) if column is None else column
@@ -235,7 +235,7 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
 
 def _begins(model: TextClassifier, example: Example) -> list[int]:
     """Where each piece of text_a that is read begins, in characters, once for every time that the template shows it."""
-    (found,) = model.tokenizer.encode_places([for_places(example.text_a)])
+    (found,) = model.tokenizer.encode_places([example.text_a])
     reads = model.prompt_tokenizer.what_is_read([example])[0]
     return [begin for read in reads if read.field == "text_a" for begin in found[1][read.start : read.stop]]
 

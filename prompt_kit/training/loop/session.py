@@ -163,6 +163,13 @@ def _check_folds(
             f"no dev.txt in {dataset.folder}, and cross-validation is for one label a text; give a dev.txt, drop --do_eval, or "
             "use --verbalizer cosine without --cross_validation"
         )
+    folds = args.cross_validation or (0 if model.starts_from_examples else 2)
+    if lacks_dev and data_args.num_shots is not None and data_args.num_shots < folds:
+        raise ConfigError(
+            f"--num_shots {data_args.num_shots} draws {data_args.num_shots} of each label from train.txt, too few for the "
+            f"{folds} folds or more of cross-validation, which there is as {dataset.folder} has no dev.txt; give --num_shots "
+            f"{folds} or more, or a dev.txt, or drop --do_eval"
+        )
     if lacks_dev and (data_args.augment or data_args.augmented_file is not None):
         raise ConfigError(
             f"no dev.txt in {dataset.folder}, so texts of train.txt are held out, whose variants would be trained on; drop "

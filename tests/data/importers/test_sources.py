@@ -32,6 +32,19 @@ def test_utf16_be_with_its_mark():
     assert decode(Source("f", b"\xfe\xff" + TABLE.encode("utf-16-be"))) == (TABLE, "utf-16")
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "gbk"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_zero_bytes_are_left_out_and_make_no_utf16(codec, first):
+    """Three of them in some 80 bytes, all at even places or all at odd ones, are what UTF-16 has."""
+    data, added = b"", 0
+    for character in TABLE:
+        if added < 3 and character > "z" and len(data) % 2 == first:
+            data, added = data + b"\0", added + 1
+        data += character.encode(codec)
+    assert added == 3
+    assert decode(Source("f", data)) == (TABLE, "gb18030" if codec == "gbk" else codec)
+
+
 def test_gb18030_has_what_gbk_lacks():
     text = TABLE + "表情😀,体育\n"
     assert decode(Source("f", text.encode("gb18030"))) == (text, "gb18030")

@@ -145,6 +145,22 @@ def test_refused(train, flags, message):
         train(flags)
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            "--num_shots 1 --method finetune",
+            r"--num_shots 1 draws 1 of each label .* give --num_shots 2 or more, or a dev",
+        ),
+        ("--num_shots 2 --cross_validation 3", r"--num_shots 2 draws 2 of each label .* give --num_shots 3 or more"),
+    ],
+)
+def test_too_few_shots_for_the_folds(train, flags, message):
+    """train.txt has enough examples: it is --num_shots that leaves too few."""
+    with pytest.raises(ConfigError, match=message):
+        train(flags)
+
+
 def test_with_a_dev_there_is_nothing_to_validate(train):
     shutil.copy(train.data / "train.txt", train.data / "dev.txt")
     with pytest.raises(ConfigError, match="--cross_validation 2 is for .* without a dev"):
