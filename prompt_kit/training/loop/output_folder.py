@@ -77,6 +77,12 @@ def _check_writable(flag: str, folder: str) -> None:
 def _check_outputs(args: PromptTrainingArguments) -> None:
     """What is to be written has its place: told before the work, not behind it."""
     folder = Path(args.output_dir)
+    foreign = [name for name in _MODEL if (folder / name).is_file()] if args.do_train and is_run(folder) is None else []
+    if foreign:  # such as the language model that the run starts from
+        raise ConfigError(
+            f"--output_dir {folder} holds a model that is no run of train.py ({', '.join(foreign)}), whose files would be "
+            "written over; choose another folder"
+        )
     patterns = [pattern for step, patterns in _FILES.items() if getattr(args, step) for pattern in patterns]
     for path in sorted({path for pattern in (*patterns, "all_results.json") for path in folder.glob(pattern)}):
         if path.is_dir():

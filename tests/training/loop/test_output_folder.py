@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from other_process import owner_of
 from refusals import refusal
@@ -38,6 +40,15 @@ def test_an_unfinished_folder_is_not_trained_into(train, finished):
     before = contents(finished)
     assert "unfinished" in refusal(ConfigError, train, f"{SHORT} --output_dir {finished}")
     assert contents(finished) == before
+
+
+@pytest.mark.parametrize("overwrite", ["", "--overwrite_output_dir"])
+def test_a_language_model_is_not_written_over(train, tiny_folder, tmp_path, overwrite):
+    model = shutil.copytree(tiny_folder, tmp_path / "model")
+    before = contents(model)
+    message = refusal(ConfigError, train, f"{SHORT} --output_dir {model} {overwrite}", model=model)
+    assert "is no run of train.py (model.safetensors, config.json)" in message and "choose another folder" in message
+    assert contents(model) == before
 
 
 def test_overwriting_clears_all_of_the_old_run(train, finished):
