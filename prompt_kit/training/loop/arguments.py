@@ -344,6 +344,11 @@ class PromptTrainingArguments(TrainingArguments):
             raise ConfigError(f"--optim {self.optim}: only adamw is supported")
         if self.greater_is_better is None:
             self.greater_is_better: Optional[bool] = not self.metric_for_best_model.endswith("loss")
+        elif self.greater_is_better == self.metric_for_best_model.endswith("loss"):
+            raise ConfigError(
+                f"--greater_is_better {self.greater_is_better} contradicts --metric_for_best_model "
+                f"{self.metric_for_best_model}: the worst model would be kept; drop --greater_is_better"
+            )
         if self.early_stopping_patience is None:
             self.early_stopping_patience = 5 if self.max_steps <= 0 else 0
 

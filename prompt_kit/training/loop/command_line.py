@@ -16,6 +16,7 @@ from prompt_kit.cli.parser import ArgumentParser, typed
 from prompt_kit.errors import ConfigError
 from prompt_kit.prompt.task import MULTI_CLASS
 from prompt_kit.training.loop.arguments import DataArguments, ModelArguments, PromptTrainingArguments
+from prompt_kit.training.loop.flag_rules import check_needs
 from prompt_kit.training.loop.presets import preset_values
 from prompt_kit.training.loop.task_rules import check_task
 
@@ -139,7 +140,11 @@ def parse_arguments(
         names = {item.name for item in dataclasses.fields(arguments)}
         return arguments(**{name: value for name, value in values.items() if name in names})
 
-    return make(ModelArguments), make(DataArguments), make(PromptTrainingArguments), frozenset(given)
+    kinds = (ModelArguments, DataArguments, PromptTrainingArguments)
+    made = make(ModelArguments), make(DataArguments), make(PromptTrainingArguments)
+    if given.get("resume_from_checkpoint") is None:  # else the run's record has the other flags
+        check_needs(given, values, {item.name: item.default for kind in kinds for item in dataclasses.fields(kind)})
+    return *made, frozenset(given)
 
 
 def set_what_follows(values: dict[str, Any]) -> None:

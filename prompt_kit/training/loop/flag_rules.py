@@ -6,7 +6,8 @@ A flag that would change nothing is refused, since whoever gives it expects some
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from paddlenlp.trainer.integrations import INTEGRATION_TO_CALLBACK
@@ -83,7 +84,20 @@ _WITHOUT_EFFECT: dict[str, tuple[tuple, str]] = {
     "dataloader_drop_last": ((False,), "every example counts once an epoch"),
     "max_evaluate_steps": ((-1,), _WHOLE_DEV),
     "minimum_eval_times": ((None,), "give --eval_steps"),
+    "local_rank": ((-1, int(os.environ.get("PADDLE_RANK_IN_NODE", -1))), "the launcher sets it"),
 }  # fmt: skip
+# flags that change something beside another flag alone: their names, that flag, and the values of it that they need
+_NEEDS: tuple[tuple[tuple[str, ...], str, tuple], ...] = (
+    (("alpha_rdrop",), "use_rdrop", (True,)),
+    (("alpha_rgl",), "use_rgl", (True,)),
+    (("alpha_prototype", "episode_shots"), "verbalizer", ("prototype",)),
+    (("lr_end", "power"), "lr_scheduler_type", ("polynomial",)),
+    (("num_cycles",), "lr_scheduler_type", ("cosine",)),
+    (("language",), "report", (True,)),
+    (("eval_steps",), "evaluation_strategy", ("steps",)),
+    (("logging_steps",), "logging_strategy", ("steps",)),
+    (("save_steps",), "save_strategy", ("steps",)),
+)
 
 _PACKAGES = {"visualdl": ("visualdl",), "wandb": ("wandb",), "tensorboard": ("tensorboardX", "tensorboard"),
              "autonlp": ("ray.air",)}  # fmt: skip
@@ -112,6 +126,25 @@ def check_without_effect(arguments: Any) -> None:
         value = getattr(arguments, name, accepted[0])
         if not any(type(value) is type(one) and value == one for one in accepted):
             raise ConfigError(f"--{name} {as_typed(value)} has no effect here: {why}; drop --{name}")
+
+
+def check_needs(given: Mapping[str, Any], values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a flag that would change nothing, since it is of another one that is off.
+
+    Args:
+        given: the flags that were given, {name: value}. One that has its default is accepted: a printed configuration has it.
+        values: those and what follows from them.
+        defaults: of every flag.
+    """
+    for names, other, wanted in _NEEDS:
+        for name in names:
+            found = values.get(other, defaults[other])
+            if name in given and given[name] != defaults[name] and found not in wanted:
+                add = f"--{other}" if wanted == (True,) else f"--{other} {wanted[0]}"
+                raise ConfigError(
+                    f"--{name} {as_typed(given[name])} has no effect with --{other} {as_typed(found)}; give {add}, "
+                    f"or drop --{name}"
+                )
 
 
 def check_places(arguments: Any) -> None:

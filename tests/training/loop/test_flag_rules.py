@@ -70,11 +70,51 @@ def test_what_would_change_nothing_is_refused(command):
     assert message.endswith(f"drop {name}")
 
 
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ("--alpha_rdrop 3.0 --use_rdrop false", "with --use_rdrop False; give --use_rdrop,"),
+        ("--alpha_rgl 2.0", "with --use_rgl False; give --use_rgl,"),
+        ("--alpha_prototype 0.3", "with --verbalizer cosine; give --verbalizer prototype,"),
+        ("--episode_shots 5 --verbalizer soft", "with --verbalizer soft; give --verbalizer prototype,"),
+        ("--lr_end 1e-06", "with --lr_scheduler_type linear; give --lr_scheduler_type polynomial,"),
+        ("--num_cycles 3.0", "with --lr_scheduler_type linear; give --lr_scheduler_type cosine,"),
+        ("--language zh", "with --report False; give --report,"),
+        (
+            "--eval_steps 3 --evaluation_strategy epoch",
+            "with --evaluation_strategy epoch; give --evaluation_strategy s",
+        ),
+        ("--logging_steps 3 --logging_strategy no", "with --logging_strategy no; give --logging_strategy steps,"),
+        ("--save_steps 3 --save_strategy epoch", "with --save_strategy epoch; give --save_strategy steps,"),
+    ],
+)
+def test_what_another_flag_leaves_without_effect_is_refused(command, needed):
+    message, flag = refused(command), " ".join(command.split()[:2])
+    assert message.startswith(f"{flag} has no effect {needed}") and message.endswith(f"drop {flag.split()[0]}")
+
+
+def test_with_the_other_flag_it_is_taken():
+    args = training("--alpha_rgl 2 --use_rgl --num_cycles 3 --lr_scheduler_type cosine --eval_steps 3 --do_eval")
+    assert (args.alpha_rgl, args.num_cycles, args.eval_steps) == (2.0, 3.0, 3)
+
+
+@pytest.mark.parametrize(
+    "command", ["--greater_is_better false", "--greater_is_better true --metric_for_best_model loss"]
+)
+def test_the_worst_model_is_not_to_be_kept(command):
+    assert "contradicts --metric_for_best_model" in refused(command)
+
+
+def test_the_launcher_says_which_process_this_is():
+    assert refused("--local_rank 0").startswith("--local_rank 0 has no effect here: the launcher sets it")
+
+
 def test_what_a_printed_configuration_says_of_it_is_accepted():
     training(
         "--tensor_parallel_degree -1 --pipeline_parallel_degree 1 --sharding_parallel_degree -1 --unified_checkpoint False "
         "--label_names labels --past_index -1 --dataloader_drop_last False --max_evaluate_steps -1 --max_steps -1 "
-        "--hybrid_parallel_topo_order pp_first --prediction_loss_only False --eval_accumulation_steps None"
+        "--hybrid_parallel_topo_order pp_first --local_rank -1 --alpha_rgl 0.5 --num_cycles 0.5 "
+        "--prediction_loss_only False --eval_accumulation_steps None"
     )
 
 
