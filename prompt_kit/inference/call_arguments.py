@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Optional
 
@@ -16,9 +16,15 @@ def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
 
 
 def check_texts(call: str, texts: Any) -> None:
-    """ConfigError for a string in the place of the texts of `call`: its characters would be taken for them."""
+    """ConfigError for what is no column of texts to `call`: a string, whose characters would be taken for them, a table or a
+    mapping, whose keys would, a set, which has no order, an array [N, M] or without dimensions."""
     if isinstance(texts, str):
         raise ConfigError(f"{call} takes a list of texts; for one text write {call}([text])")
+    dimensions = getattr(texts, "ndim", 1)
+    if isinstance(dimensions, int) and dimensions != 1:
+        raise ConfigError(f"{call}: expected one dimension, a text each, got {type(texts).__name__} of {dimensions}")
+    if not isinstance(texts, Iterable) or isinstance(texts, (Mapping, set, frozenset)):
+        raise ConfigError(f"expected texts, such as a list of strings, got {type(texts).__name__}")
 
 
 def check_number(name: str, value: Any, least: int, most: Optional[int] = None) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import tee
@@ -271,8 +271,7 @@ class Predictor:
         self.check_task()
         batch_size = check_batch_size(batch_size)  # a mistake surfaces at this call, not at the first text
         top_k = check_number("top_k", top_k, 1)
-        if not isinstance(texts, Iterable) or isinstance(texts, (Mapping, set, frozenset)):  # of no order, or of keys
-            raise ConfigError(f"expected texts, such as a list of strings, got {type(texts).__name__}")
+        check_texts("predict_stream", texts)
         if top_k > len(self.labels):
             raise ConfigError(f"top_k {top_k} exceeds the model's {len(self.labels)} labels")
         if check_number("nearest", nearest, 0):
@@ -362,6 +361,7 @@ class Predictor:
         nearest: int = 3,
     ) -> Iterator[Explanation]:
         """Explanations one by one, in the order of the texts, in bounded memory."""
+        check_texts("explain_stream", texts)
         self.check_task()
         check_number("batch_size", batch_size, 1)
         tokenizers = [model.prompt_tokenizer for model in self.models]

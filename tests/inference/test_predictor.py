@@ -113,7 +113,28 @@ def test_special_tokens_in_a_text_are_text(predictor):
     assert predictor.predict(["[MASK][SEP]车"])[0].label == "car"
 
 
-@pytest.mark.parametrize("call", ["predict", "states", "nearest", "probabilities"])
+CALLS = ["predict", "predict_stream", "states", "nearest", "probabilities", "explain", "explain_stream"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_table_and_an_array_of_no_column_are_no_texts(predictor, call):
+    pandas = pytest.importorskip("pandas")
+    tables = (pandas.DataFrame({"text": ["车"], "label": ["car"]}), np.array([["车", "球"]]), np.array("车"))
+    for wrong, dimensions in zip(tables, (2, 2, 0)):
+        with pytest.raises(ConfigError, match=rf"^{call}: expected one dimension, .* of {dimensions}$"):
+            getattr(predictor, call)(wrong)
+    for wrong in ({"车": "car"}, {"车"}, None):
+        with pytest.raises(ConfigError, match="^expected texts, such as a list of strings, got "):
+            getattr(predictor, call)(wrong)
+
+
+def test_columns_are_taken_whatever_holds_them(predictor):
+    pandas = pytest.importorskip("pandas")
+    for texts in (pandas.Series(["车", "球"], index=[7, 7]), np.array(["车", "球"]), iter(("车", "球"))):
+        assert [one.label for one in predictor.predict(texts)] == ["car", "sports"]
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_one_text_is_no_list_of_texts(predictor, call):
     with pytest.raises(ConfigError, match=rf"{call} takes a list of texts; for one text write {call}\(\[text\]\)"):
         getattr(predictor, call)("球队")
