@@ -94,9 +94,6 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, tuple], ...] = (
     (("lr_end", "power"), "lr_scheduler_type", ("polynomial",)),
     (("num_cycles",), "lr_scheduler_type", ("cosine",)),
     (("language",), "report", (True,)),
-    (("eval_steps",), "evaluation_strategy", ("steps",)),
-    (("logging_steps",), "logging_strategy", ("steps",)),
-    (("save_steps",), "save_strategy", ("steps",)),
 )
 
 _PACKAGES = {"visualdl": ("visualdl",), "wandb": ("wandb",), "tensorboard": ("tensorboardX", "tensorboard"),

@@ -188,7 +188,7 @@ def test_moments_of_another_shape_are_named(stopped):
         {"use_rgl": True},
         {"ema_decay": 0.5},
         {"lr_scheduler_type": "cosine"},
-        {"greater_is_better": False},
+        {"metric_for_best_model": "macro_f1"},
     ],
 )
 def test_other_settings_than_the_runs_are_refused_with_both_values(stopped, options):

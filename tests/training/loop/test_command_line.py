@@ -144,6 +144,7 @@ def test_giving_steps_switches_to_steps(name):
     strategy = {"eval": "evaluation_strategy", "save": "save_strategy", "logging": "logging_strategy"}[name]
     args = training(f"--do_eval --{name}_steps 7")
     assert getattr(args, strategy).value == "steps" and getattr(args, f"{name}_steps") == 7
+    assert getattr(training(f"--do_eval --{name}_steps 7 --{strategy} epoch"), strategy).value == "epoch"
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,6 @@ def test_what_would_change_nothing_is_refused(command):
         ("--lr_end 1e-06", "with --lr_scheduler_type linear; give --lr_scheduler_type polynomial,"),
         ("--num_cycles 3.0", "with --lr_scheduler_type linear; give --lr_scheduler_type cosine,"),
         ("--language zh", "with --report False; give --report,"),
-        (
-            "--eval_steps 3 --evaluation_strategy epoch",
-            "with --evaluation_strategy epoch; give --evaluation_strategy s",
-        ),
-        ("--logging_steps 3 --logging_strategy no", "with --logging_strategy no; give --logging_strategy steps,"),
-        ("--save_steps 3 --save_strategy epoch", "with --save_strategy epoch; give --save_strategy steps,"),
     ],
 )
 def test_what_another_flag_leaves_without_effect_is_refused(command, needed):
