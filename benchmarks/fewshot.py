@@ -102,7 +102,6 @@ METHODS: dict[str, Method] = {
     "prompt-soft-last": prompt("prompt-soft, the last weights", *SOFT, "--ema_decay", "0", passes=2),
     "finetune-last": prompt("finetune, the last weights", "--method", "finetune", "--ema_decay", "0", passes=2),
     "prefix-frozen": prompt("a prefix of ten tokens, language model frozen", "--prompt", PREFIX, *FROZEN, passes=2),
-    "rtd": prompt("ELECTRA: how original the label words look", "--method", "rtd", passes=15),
     "prompt-words": prompt("one mask, " + WORDS, "--prompt", WORDS, passes=2),
     "prompt-behind": prompt("two masks behind the same words", "--prompt", BEHIND, passes=2),
     "prompt-hard": prompt("the default's words, fixed", "--prompt", HARD, passes=2),

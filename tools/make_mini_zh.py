@@ -261,7 +261,7 @@ class Batch:
     def __init__(self, tokenizer: Tokenizer, lines: Lines, rows: list[int], random: np.random.Generator, hide: float):
         share, before, behind = zip(*TEMPLATES)
         kind = random.choice(len(TEMPLATES), p=share)
-        before, behind = (self._tokens(tokenizer, part[kind]) for part in (before, behind))
+        before, behind = (self.tokens(tokenizer, part[kind]) for part in (before, behind))
         size = (len(rows), max(lines.lengths[row] for row in rows) + len(before) + len(behind) + 2)
         ids, wanted = np.full(size, tokenizer.pad_id), np.full(size, -100)
         columns = []
@@ -277,7 +277,8 @@ class Batch:
         self.mask, self.columns = self.ids != tokenizer.pad_id, torch.tensor(columns, dtype=torch.int64)
 
     @staticmethod
-    def _tokens(tokenizer: Tokenizer, text: str) -> list[int]:
+    def tokens(tokenizer: Tokenizer, text: str) -> list[int]:
+        """Of words of a template, in which _ is a mask."""
         parts = text.replace("_", "\0_\0").split("\0")
         return [one for part in parts for one in ([tokenizer.mask_id] if part == "_" else tokenizer.encode(part))]
 

@@ -2,7 +2,7 @@
 """The last step of the embedded model, mini_zh: what belongs together is to lie together.
 
     texts="--headlines headlines.txt.gz --passages passages.txt.gz --reviews general.txt.gz"
-    kept="--kept general.txt.gz titles.txt.gz headlines.txt.gz"
+    kept="--kept general.txt.gz titles.txt.gz headlines.txt.gz --bfloat16"
     python tools/pair_mini_zh.py --start_from mini_zh $texts $kept --output_dir mixed
     python tools/pair_mini_zh.py --start_from mini_zh $texts $kept --shares 1 0 0 --pairs 64 --steps 400 \
         --learning_rate 1e-4 --average_with mixed --output_dir paired
@@ -40,7 +40,6 @@ from make_mini_zh import TEMPLATES, Batch, Student, Tokenizer, go_on, keep_share
 LONGEST, TEMPERATURE = 64, 0.1  # tokens of a text; of the softmax over cosines
 _SENTENCE = re.compile("(?<=[。！？；!?])")
 _CLAUSE = re.compile("[，。！？；,!?;~ …]+")
-Pair = tuple[str, str]
 
 
 class Keywords:
@@ -54,7 +53,7 @@ class Keywords:
             if len(headline) >= 6 and len(keywords) >= 2:
                 self.rows.append((headline, keywords))
 
-    def pair(self, row: int, random: np.random.Generator) -> Pair:
+    def pair(self, row: int, random: np.random.Generator) -> tuple[str, str]:
         headline, keywords = self.rows[row]
         keywords = list(random.permutation(np.array(keywords, object)))
         new = [word for word in keywords if word not in headline]
@@ -68,7 +67,7 @@ class Passages:
         parts = ([one for one in _SENTENCE.split(line) if len(one) >= 8] for line in lines)
         self.rows = [sentences for sentences in parts if len(sentences) >= 2]
 
-    def pair(self, row: int, random: np.random.Generator) -> Pair:
+    def pair(self, row: int, random: np.random.Generator) -> tuple[str, str]:
         sentences = self.rows[row]
         place = random.integers(len(sentences))
         return sentences[place][:40], "".join(sentences[:place] + sentences[place + 1 :])[:40]
@@ -81,7 +80,7 @@ class Reviews:
         parts = ([one for one in _CLAUSE.split(line) if len(one) >= 2] for line in lines if len(line) >= 20)
         self.rows = [clauses for clauses in parts if len(clauses) >= 4]
 
-    def pair(self, row: int, random: np.random.Generator) -> Pair:
+    def pair(self, row: int, random: np.random.Generator) -> tuple[str, str]:
         clauses = self.rows[row]
         place = random.integers(1, len(clauses))
         return "，".join(clauses[:place])[:40], "，".join(clauses[place:])[:40]
@@ -89,7 +88,7 @@ class Reviews:
 
 def mask_states(student: Student, tokenizer: Tokenizer, texts: list[str], before: str, behind: str) -> torch.Tensor:
     """[N, M H]: the transformed states at the masks of `before` text `behind`, in which _ is a mask."""
-    head, tail = (Batch._tokens(tokenizer, part) for part in (before, behind))
+    head, tail = (Batch.tokens(tokenizer, part) for part in (before, behind))
     rows = [[tokenizer.cls_id, *head, *tokenizer.encode(text)[:LONGEST], *tail, tokenizer.sep_id] for text in texts]
     ids = np.full((len(rows), max(map(len, rows))), tokenizer.pad_id)
     for place, row in enumerate(rows):
